@@ -1,0 +1,134 @@
+"""Merchants, the people who sign in, and the record of who changed what."""
+
+from typing import Any, ClassVar, Self
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """Who signs in, by email."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[assignment,misc]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.email
+
+
+class MerchantQuerySet(models.QuerySet["Merchant"]):
+    def for_account(self, *, account_id: str, livemode: bool) -> Self:
+        """Select the merchant behind a Stripe account in one mode."""
+        return self.filter(stripe_account_id=account_id, livemode=livemode)
+
+
+class Merchant(models.Model):
+    """Our client: one business, one Stripe account in one mode."""
+
+    name = models.CharField(max_length=200)
+    stripe_account_id = models.CharField(
+        max_length=255, blank=True, help_text="acct_…; empty until Stripe is connected."
+    )
+    livemode = models.BooleanField(default=False)
+    is_connected = models.BooleanField(
+        default=False,
+        help_text="Reached through Connect: the platform's key and a Stripe-Account header.",
+    )
+    time_zone = models.CharField(max_length=64, default="UTC")
+    locale = models.CharField(max_length=16, default="en_US")
+    charging_on = models.BooleanField(
+        default=True, help_text="Off: Recoup charges nobody for this merchant."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MerchantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stripe_account_id", "livemode"],
+                condition=~Q(stripe_account_id=""),
+                name="merchant_unique_stripe_account",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (#{self.pk})"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class Role(models.TextChoices):
+    """What a person may do, weakest first."""
+
+    VIEWER = "viewer"
+    SUPPORT = "support"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    def covers(self, needed: "Role") -> bool:
+        """Tell whether this role may do what `needed` may do."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class Membership(models.Model):
+    """A user's role with one merchant."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "merchant"], name="membership_unique_user_merchant"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.merchant}"
+
+
+class AuditEntry(models.Model):
+    """One outward action or setting change: who, what, before and after. Never edited."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="audit_entries")
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.CharField(max_length=254, help_text="A person's email, or “Recoup”.")
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=255, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["merchant", "-at"], name="audit_by_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.action}"

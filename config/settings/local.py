@@ -1,0 +1,27 @@
+"""The demo and daily work on one machine: no secret needed, everything under `var/`."""
+
+import os
+
+from config.embedded import VAR_DIR, default_environment
+
+for name, value in default_environment().items():
+    os.environ.setdefault(name, value)
+
+from config.settings.base import *  # noqa: E402, F403
+
+DEBUG = True
+INSTALLED_APPS += ["sandbox.console"]  # noqa: F405
+MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]  # noqa: F405
+
+if STRIPE_API_BASE != "https://api.stripe.com":  # noqa: F405
+    CLOCK_OFFSET_FILE = VAR_DIR / "sandbox" / "clock-offset"
+
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 0
+SESSION_COOKIE_SECURE = False
+SESSION_COOKIE_NAME = "recoup-session"
+CSRF_COOKIE_SECURE = False
+CSRF_COOKIE_NAME = "recoup-csrf"
+STORAGES["staticfiles"] = {  # noqa: F405
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
