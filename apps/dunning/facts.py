@@ -1,0 +1,112 @@
+"""What is known about one failed invoice when a decision is made. All datetimes are aware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.dunning.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Why a charge was refused, in Stripe's own values; "" where Stripe said nothing.
+
+    `code` is the outer error code ("card_declined", "expired_card"), `decline_code` the issuer's
+    reason ("insufficient_funds"), `advice_code` Stripe's advice ("do_not_try_again"). The network
+    codes are raw and may begin with a zero or hold letters: never numbers.
+
+    Source: https://docs.stripe.com/declines
+    """
+
+    code: str
+    decline_code: str = ""
+    message: str = ""
+    outcome_type: str = ""
+    network_status: str = ""
+    advice_code: str = ""
+    network_advice_code: str = ""
+    network_decline_code: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The most exact code there is: the decline code, else the outer code."""
+        return self.decline_code or self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """The payment method that would be charged now.
+
+    `changed_at` is when its data (expiry, security code, number) last changed, as far as we know;
+    an update by the card network counts. `country` is the issuer's, ISO 3166 alpha-2.
+    """
+
+    reference: str
+    type: str = "card"
+    brand: str = ""
+    last4: str = ""
+    fingerprint: str = ""
+    funding: str = ""
+    country: str = ""
+    exp_month: int | None = None
+    exp_year: int | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTry:
+    """One charge that ran for the invoice, by Stripe, by us or by the customer.
+
+    `reached_network` is False for a charge Stripe blocked itself: no bank saw it, and it does not
+    count in the card's budget.
+    """
+
+    at: datetime
+    succeeded: bool
+    decline: Decline | None
+    method_reference: str = ""
+    fingerprint: str = ""
+    method_type: str = "card"
+    reached_network: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """Everything a decision about one failed invoice may depend on.
+
+    `tries` are the invoice's charges, oldest first. `retries_made` is how many attempts of the
+    schedule were carried out: the ordinal kept on our attempts, never derived from `tries`.
+    `card_tries` are the times of all tries on the method's card fingerprint, over all invoices and
+    both engines, that reached the network in the last 30 days. `zone` is the IANA name of the
+    customer's (else merchant's) time zone. `provider_next_try_at` is when Stripe will charge by
+    itself; `provider_has_retries` is False once it will not any more.
+    `confirmed_in_person_at` is when the customer last confirmed with their bank (3-D Secure).
+    """
+
+    invoice_status: str
+    amount_remaining: Money
+    first_failed_at: datetime
+    tries: tuple[PaymentTry, ...]
+    retries_made: int
+    method: Method | None
+    zone: str
+    collected_automatically: bool = True
+    subscription_status: str = ""
+    provider_next_try_at: datetime | None = None
+    provider_has_retries: bool = True
+    card_tries: tuple[datetime, ...] = ()
+    confirmed_in_person_at: datetime | None = None
+    processing: bool = False
+    account_attached: bool = True
+
+    @property
+    def last_try(self) -> PaymentTry | None:
+        """The newest charge, whatever came of it."""
+        return max(self.tries, key=lambda one: one.at, default=None)
+
+    @property
+    def last_failure(self) -> PaymentTry | None:
+        """The newest charge that failed."""
+        failed = (one for one in self.tries if not one.succeeded)
+        return max(failed, key=lambda one: one.at, default=None)
