@@ -26,9 +26,7 @@ class Customer(models.Model):
     email = models.CharField(max_length=512, blank=True)
     country = models.CharField(max_length=2, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
-    zone_source = models.CharField(
-        max_length=16, choices=ZoneSource, default=ZoneSource.MERCHANT
-    )
+    zone_source = models.CharField(max_length=16, choices=ZoneSource, default=ZoneSource.MERCHANT)
     is_deleted = models.BooleanField(default=False)
     read_at = models.DateTimeField(help_text="When Stripe was asked; older never overwrites newer.")
 

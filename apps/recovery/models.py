@@ -1,0 +1,387 @@
+"""Cases, attempts, tries and case events: ours alone, not in Stripe, never rebuilt.
+
+The database states the rules: one case per merchant and invoice for ever, closed_at iff closed,
+an ordinal used once, and at most one attempt of a case running, processing or unknown.
+"""
+
+import datetime as dt
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import Merchant
+from apps.dunning.facts import Decline
+from apps.dunning.money import Money
+
+
+class RecoveryCaseQuerySet(models.QuerySet["RecoveryCase"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+    def open(self) -> Self:
+        return self.filter(status=RecoveryCase.Status.OPEN)
+
+
+class RecoveryCase(models.Model):
+    """Our effort to get one failed invoice paid. One per merchant and invoice for ever."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        RECOVERED = "recovered", "Recovered"
+        LOST = "lost", "Lost"
+        STOPPED = "stopped", "Stopped"
+
+    class EndReason(models.TextChoices):
+        PAID = "paid", "Paid"
+        TRIES_USED_UP = "tries_used_up", "Tries used up"
+        UNCOLLECTIBLE = "uncollectible", "Marked uncollectible"
+        VOIDED = "voided", "Invoice voided"
+        CANCELED_FOR_NONPAYMENT = "canceled_for_nonpayment", "Canceled for non-payment"
+        CANCELED_BY_CUSTOMER = "canceled_by_customer", "Canceled by customer"
+        PAID_ELSEWHERE = "paid_elsewhere", "Paid outside"
+        STOPPED_BY_PERSON = "stopped_by_person", "Stopped by a person"
+
+    class Kind(models.TextChoices):
+        SUBSCRIPTION = "subscription", "Subscription"
+        PAYMENT_PLAN = "payment_plan", "Payment plan"
+        ONE_OFF = "one_off", "One-off invoice"
+
+    class Engine(models.TextChoices):
+        STRIPE = "stripe", "Stripe retries"
+        RECOUP = "recoup", "Recoup retries"
+
+    class Takeover(models.TextChoices):
+        """Where `auto_advance=false` stands; nothing is charged before it is confirmed."""
+
+        NONE = "none", "Not needed"
+        WANTED = "wanted", "Asked of Stripe, not yet seen"
+        CONFIRMED = "confirmed", "Stripe will not try again"
+        REFUSED = "refused", "Stripe refused; watched only"
+
+    class Step(models.TextChoices):
+        RETRY = "retry", "Retry planned"
+        NEW_CARD = "new_card", "Waiting for a new card"
+        AUTHENTICATION = "authentication", "Waiting for 3-D Secure"
+        NO_METHOD = "no_method", "Waiting for a card on file"
+        STRIPE = "stripe", "Stripe retries"
+        CHECKING = "checking", "Checking with Stripe"
+        PROCESSING = "processing", "Bank payment under way"
+        FINAL_ACTION = "final_action", "Ending"
+        NOTHING = "nothing", "Nothing planned"
+
+    class Source(models.TextChoices):
+        LIVE = "live"
+        IMPORT = "import"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="cases")
+    stripe_invoice_id = models.CharField(max_length=255)
+    stripe_subscription_id = models.CharField(max_length=255, blank=True)
+    stripe_customer_id = models.CharField(max_length=255, blank=True)
+    stripe_product_id = models.CharField(max_length=255, blank=True)
+    offer_name = models.CharField(max_length=512, blank=True)
+    kind = models.CharField(max_length=16, choices=Kind)
+    amount_due_minor = models.BigIntegerField(help_text="Smallest currency unit.")
+    currency = models.CharField(max_length=3)
+    status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
+    end_reason = models.CharField(max_length=32, choices=EndReason, blank=True)
+    source = models.CharField(max_length=16, choices=Source, default=Source.LIVE)
+
+    failed_at = models.DateTimeField(help_text="The first failure.")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    recovered_minor = models.BigIntegerField(default=0, help_text="Smallest currency unit.")
+    billing_date_before = models.DateTimeField(
+        null=True, blank=True, help_text="The subscription's next payment when the case opened."
+    )
+
+    engine = models.CharField(max_length=16, choices=Engine)
+    rules = models.JSONField(help_text="dunning.RetryRules, frozen when the case opened.")
+    takeover = models.CharField(max_length=16, choices=Takeover, default=Takeover.NONE)
+    takeover_tries = models.PositiveSmallIntegerField(default=0)
+    retries_made = models.PositiveSmallIntegerField(
+        default=0, help_text="Scheduled attempts carried out; manual ones do not count."
+    )
+
+    # What happens next, as the policy last said; the rows that merchants see.
+    next_step = models.CharField(max_length=16, choices=Step, default=Step.NOTHING)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    reasons = models.JSONField(default=list, help_text="[{code, text}], newest decision.")
+    decide_by = models.DateTimeField(
+        null=True, blank=True, help_text="When waiting ends and the policy is asked again."
+    )
+    last_decline_code = models.CharField(max_length=64, blank=True)
+    last_failure_code = models.CharField(max_length=64, blank=True)
+    last_decline_words = models.CharField(max_length=200, blank=True)
+    checked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the invoice was last read for this case."
+    )
+
+    objects = RecoveryCaseQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "stripe_invoice_id"], name="case_unique_invoice"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="open", closed_at=None, end_reason="")
+                | (~Q(status="open") & Q(closed_at__isnull=False) & ~Q(end_reason="")),
+                name="case_closed_at_iff_closed",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="recovered") | Q(recovered_minor=0),
+                name="case_money_only_when_recovered",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "status", "-failed_at"], name="case_by_status"),
+            models.Index(fields=["merchant", "stripe_subscription_id"], name="case_by_sub"),
+            models.Index(fields=["merchant", "stripe_customer_id"], name="case_by_customer"),
+            models.Index(fields=["decide_by"], condition=Q(status="open"), name="case_to_decide"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Case {self.pk} for {self.stripe_invoice_id} ({self.status})"
+
+    @property
+    def amount_due(self) -> Money:
+        return Money(self.amount_due_minor, self.currency)
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def due(self, *, now: dt.datetime) -> Self:
+        return self.filter(
+            status=Attempt.Status.SCHEDULED,
+            due_at__lte=now,
+            case__status=RecoveryCase.Status.OPEN,
+            case__engine=RecoveryCase.Engine.RECOUP,
+            case__takeover=RecoveryCase.Takeover.CONFIRMED,
+            case__merchant__charging_on=True,
+        )
+
+    def unsettled(self) -> Self:
+        """Select attempts whose outcome is still open at Stripe."""
+        return self.filter(status__in=Attempt.UNSETTLED)
+
+
+class Attempt(models.Model):
+    """A try that we planned; `number` is its ordinal, 1 the first retry, never derived.
+
+    `key` is the idempotency key of its one pay call; it is born with the row and committed
+    before anything is sent.
+    """
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "Scheduled"
+        RUNNING = "running", "Charging"
+        SUCCEEDED = "succeeded", "Paid"
+        DECLINED = "declined", "Declined"
+        PROCESSING = "processing", "Processing"
+        NEEDS_CUSTOMER = "needs_customer", "Customer must confirm"
+        SKIPPED = "skipped", "Skipped"
+        UNKNOWN = "unknown", "Checking with Stripe"
+
+    UNSETTLED = (Status.RUNNING, Status.PROCESSING, Status.UNKNOWN)
+
+    case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
+    due_at = models.DateTimeField()
+    uses_step = models.BooleanField(
+        default=True, help_text="Whether it spends a step of the schedule; manual tries do not."
+    )
+    asked_by = models.CharField(max_length=254, blank=True, help_text="Who clicked Retry now.")
+    reasons = models.JSONField(default=list, help_text="[{code, text}] why this moment.")
+    key = models.UUIDField(default=uuid.uuid4, unique=True)
+
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="Committed just before the first pay call."
+    )
+    request = models.JSONField(default=dict, help_text="The parameters sent under this key.")
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="Real time; past it another worker may settle the row."
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=64, blank=True)
+    note = models.CharField(max_length=500, blank=True, help_text="What happened, in words.")
+    stripe_charge_id = models.CharField(max_length=255, blank=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["case", "number"], name="attempt_unique_number"),
+            models.UniqueConstraint(
+                fields=["case"],
+                condition=Q(status__in=["running", "processing", "unknown"]),
+                name="attempt_one_unsettled_per_case",
+            ),
+            models.UniqueConstraint(
+                fields=["case"], condition=Q(status="scheduled"), name="attempt_one_scheduled"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="skipped") & ~Q(skip_reason="")
+                | ~Q(status="skipped") & Q(skip_reason=""),
+                name="attempt_skip_has_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(status="scheduled"), name="attempt_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number} of case {self.case_id} ({self.status})"
+
+
+class TryQuerySet(models.QuerySet["Try"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+
+class Try(models.Model):
+    """One charge that really ran, by Stripe, by us or by the customer.
+
+    Keyed by Stripe's charge, so that our own 402 and every event about it are one try.
+    """
+
+    class Status(models.TextChoices):
+        SUCCEEDED = "succeeded", "Paid"
+        FAILED = "failed", "Declined"
+        PENDING = "pending", "Processing"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="tries")
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.PROTECT, null=True, blank=True, related_name="tries"
+    )
+    stripe_charge_id = models.CharField(max_length=255)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    stripe_invoice_id = models.CharField(max_length=255, blank=True)
+    stripe_subscription_id = models.CharField(max_length=255, blank=True)
+    stripe_customer_id = models.CharField(max_length=255, blank=True)
+    at = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status)
+    amount_minor = models.BigIntegerField(help_text="Smallest currency unit.")
+    amount_due_minor = models.BigIntegerField(help_text="Of the invoice, when it was read.")
+    amount_remaining_minor = models.BigIntegerField(help_text="Of the invoice, when it was read.")
+    currency = models.CharField(max_length=3)
+    stripe_attempt_count = models.PositiveIntegerField(default=0)
+
+    stripe_payment_method_id = models.CharField(max_length=255, blank=True)
+    method_type = models.CharField(max_length=64, blank=True)
+    method_brand = models.CharField(max_length=64, blank=True)
+    method_last4 = models.CharField(max_length=8, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+
+    failure_code = models.CharField(max_length=64, blank=True)
+    decline_code = models.CharField(max_length=64, blank=True)
+    failure_message = models.CharField(max_length=500, blank=True)
+    outcome_type = models.CharField(max_length=64, blank=True)
+    network_status = models.CharField(max_length=64, blank=True)
+    advice_code = models.CharField(max_length=64, blank=True)
+    network_advice_code = models.CharField(max_length=16, blank=True)
+    network_decline_code = models.CharField(max_length=16, blank=True)
+    reached_network = models.BooleanField(default=True)
+
+    objects = TryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "tries"
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "stripe_charge_id"], name="try_unique_charge"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "stripe_invoice_id", "at"], name="try_by_invoice"),
+            models.Index(fields=["merchant", "stripe_payment_intent_id"], name="try_by_intent"),
+            models.Index(
+                fields=["merchant", "fingerprint", "at"],
+                condition=~Q(fingerprint=""),
+                name="try_by_card",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stripe_charge_id} {self.status}"
+
+    @property
+    def decline(self) -> Decline | None:
+        """Give back the decline as `dunning` reads it; None for a try that did not fail."""
+        if self.status != Try.Status.FAILED:
+            return None
+        return Decline(
+            code=self.failure_code,
+            decline_code=self.decline_code,
+            message=self.failure_message,
+            outcome_type=self.outcome_type,
+            network_status=self.network_status,
+            advice_code=self.advice_code,
+            network_advice_code=self.network_advice_code,
+            network_decline_code=self.network_decline_code,
+        )
+
+
+class CaseEventQuerySet(models.QuerySet["CaseEvent"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+    def undelivered(self) -> Self:
+        return self.filter(delivered_at=None)
+
+
+class CaseEvent(models.Model):
+    """One thing that happened to a case, appended in the transaction that made it happen.
+
+    The timeline the merchant sees, the audit trail and the outbox that `reactions` fans out, at
+    least once. `key` makes a repeated fact one event. Silent events (import) go nowhere.
+    """
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", "Payment failed"
+        TRY_FAILED = "try_failed", "Try failed"
+        TRY_PROCESSING = "try_processing", "Bank payment under way"
+        TAKEOVER = "takeover", "Recoup took over the retries"
+        TAKEOVER_REFUSED = "takeover_refused", "Stripe kept the retries"
+        STRIPE_SCHEDULED = "stripe_scheduled", "Stripe scheduled a try"
+        PLANNED = "planned", "Retry planned"
+        SKIPPED = "skipped", "Retry skipped"
+        WAITING = "waiting", "Waiting for the customer"
+        UNKNOWN = "unknown", "Checking with Stripe"
+        METHOD_CHANGED = "method_changed", "Card changed"
+        RECOVERED = "recovered", "Recovered"
+        LOST = "lost", "Lost"
+        STOPPED = "stopped", "Stopped"
+        REOPENED = "reopened", "Reopened"
+        FINAL_ACTION = "final_action", "Final action"
+        ACCESS_REVOKED = "access_revoked", "Access revoked"
+        ACCESS_GRANTED = "access_granted", "Access granted"
+        MANUAL_RETRY = "manual_retry", "Retry now"
+
+    case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="events")
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=32, choices=Kind)
+    key = models.CharField(max_length=255, help_text="Unique in the case: one fact, one event.")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=254, default="Recoup")
+    text = models.CharField(max_length=500)
+    data = models.JSONField(default=dict)
+    is_silent = models.BooleanField(default=False)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    delivery_tries = models.PositiveSmallIntegerField(default=0)
+    delivery_error = models.CharField(max_length=500, blank=True)
+
+    objects = CaseEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [models.UniqueConstraint(fields=["case", "key"], name="event_unique_key")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(delivered_at=None), name="event_outbox"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of case {self.case_id}"

@@ -1,0 +1,116 @@
+"""The inbox of signed events, and the objects they tell us to look at."""
+
+import datetime as dt
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import Merchant
+
+
+class InboxEventQuerySet(models.QuerySet["InboxEvent"]):
+    def pending(self) -> Self:
+        return self.filter(status=InboxEvent.Status.PENDING)
+
+
+class InboxEvent(models.Model):
+    """One verified event, stored before it is answered. The row is the queue.
+
+    Unique per account and event id. What could not be read or belongs to nobody is quarantined
+    with its raw body and can be replayed.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        DONE = "done", "Done"
+        QUARANTINED = "quarantined", "Quarantined"
+
+    stripe_account_id = models.CharField(
+        max_length=255, blank=True, help_text="Empty: the platform's own account."
+    )
+    stripe_event_id = models.CharField(max_length=255)
+    type = models.CharField(max_length=255, blank=True)
+    livemode = models.BooleanField(default=False)
+    body = models.BinaryField(help_text="The raw body, as signed.")
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    error = models.CharField(max_length=1000, blank=True)
+    from_sweep = models.BooleanField(
+        default=False, help_text="Found by listing events, not delivered."
+    )
+    event_at = models.DateTimeField(null=True, help_text="Stripe's `created`.")
+    received_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InboxEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stripe_account_id", "stripe_event_id"], name="inbox_unique_event"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(status="pending"), name="inbox_pending"),
+            models.Index(fields=["-received_at"], name="inbox_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stripe_event_id} {self.type}"
+
+
+class DirtyObjectQuerySet(models.QuerySet["DirtyObject"]):
+    def ready(self, *, now: dt.datetime) -> Self:
+        """Select objects nobody is reading, whose wait is over; `now` is real time."""
+        return self.filter(Q(lease_until=None) | Q(lease_until__lte=now), not_before__lte=now)
+
+
+class DirtyObject(models.Model):
+    """An object to read once, however many events named it.
+
+    `mark` rises with every event; a reader clears the row only if the mark is still the one it
+    saw, so an event that arrives during the read makes one more read. `lease_until` (real time)
+    keeps two workers off the same object without holding a transaction over a call.
+    """
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice"
+        SUBSCRIPTION = "subscription"
+        CUSTOMER = "customer"
+        CHARGE = "charge"
+        PAYMENT_INTENT = "payment_intent"
+        PAYMENT_METHOD = "payment_method"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=32, choices=Kind)
+    stripe_id = models.CharField(max_length=255)
+    hint = models.JSONField(default=dict, help_text="Where to look, from the newest event.")
+    mark = models.PositiveIntegerField(default=1)
+    marked_at = models.DateTimeField(help_text="Business time of the first unread mark.")
+    not_before = models.DateTimeField(help_text="Real time; moved on after a failed read.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=1000, blank=True)
+
+    objects = DirtyObjectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "kind", "stripe_id"], name="dirty_unique_object"
+            )
+        ]
+        indexes = [models.Index(fields=["not_before"], name="dirty_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.stripe_id}"
+
+
+class SweepCursor(models.Model):
+    """How far the list-events sweep has read, per merchant."""
+
+    merchant = models.OneToOneField(Merchant, on_delete=models.CASCADE, related_name="+")
+    swept_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.merchant} swept until {self.swept_until:%Y-%m-%d %H:%M}"

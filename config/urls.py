@@ -1,0 +1,16 @@
+"""The address plan: each app's pages, wired in one place."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("apps.overview.urls")),
+    path("sales/subscriptions/", include("apps.subscriptions.urls")),
+    path("sales/transactions/", include("apps.transactions.urls")),
+    path("sales/recovery/", include("apps.recovery.urls")),
+    path("settings/retries/", include("apps.retry_settings.urls")),
+    path("settings/customer-payments/", include("apps.customer_payments.urls")),
+    path("webhooks/", include("apps.webhooks.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("allauth.account.urls")),
+]
