@@ -7,13 +7,13 @@ from config.embedded import VAR_DIR, default_environment
 for name, value in default_environment().items():
     os.environ.setdefault(name, value)
 
-from config.settings.base import *  # noqa: E402, F403
+from config.settings.base import *
 
 DEBUG = True
-INSTALLED_APPS += ["sandbox.console"]  # noqa: F405
-MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]  # noqa: F405
+INSTALLED_APPS += ["sandbox.console"]
+MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]
 
-if STRIPE_API_BASE != "https://api.stripe.com":  # noqa: F405
+if STRIPE_API_BASE != "https://api.stripe.com":
     CLOCK_OFFSET_FILE = VAR_DIR / "sandbox" / "clock-offset"
 
 SECURE_SSL_REDIRECT = False
@@ -22,6 +22,6 @@ SESSION_COOKIE_SECURE = False
 SESSION_COOKIE_NAME = "recoup-session"
 CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
-STORAGES["staticfiles"] = {  # noqa: F405
+STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }

@@ -7,9 +7,9 @@ from config.embedded import test_environment
 for name, value in test_environment().items():
     os.environ.setdefault(name, value)
 
-from config.settings.base import *  # noqa: E402, F403
+from config.settings.base import *
 
-DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TEST_DB_NAME")  # noqa: F405
+DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TEST_DB_NAME")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = False
@@ -17,6 +17,6 @@ SESSION_COOKIE_NAME = "recoup-session"
 CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-STORAGES["staticfiles"] = {  # noqa: F405
+STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
