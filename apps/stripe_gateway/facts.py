@@ -130,3 +130,15 @@ class EventHint:
     subscription_id: str = ""
     payment_intent_id: str = ""
     changed: tuple[str, ...] = ()  # top-level names in previous_attributes
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """The Stripe account behind a key."""
+
+    id: str
+    livemode: bool
+    name: str = ""
+    country: str = ""
+    default_currency: str = ""
+    charges_enabled: bool = True
