@@ -1,0 +1,210 @@
+"""The decision: what happens next to a failed invoice, and the whole plan ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from apps.dunning import codes
+from apps.dunning.bans import same_method
+from apps.dunning.decision import (
+    Blocked,
+    CustomerNeed,
+    Decision,
+    GiveUp,
+    LeaveToStripe,
+    PlannedTry,
+    Reason,
+    RetryAt,
+    WaitForCustomer,
+)
+from apps.dunning.facts import CaseFacts, Decline, PaymentTry
+from apps.dunning.guards import Floor, block_on, check_before_charge, floors, hours_in_words
+from apps.dunning.rules import MAX_TRIES, RetryRules, Step, length
+from apps.dunning.schedule import Due, due_for, ladder_for, latest, tries_left
+from apps.dunning.timing import spoken, zone_of
+
+__all__ = ["check_before_charge", "next_step", "plan"]
+
+TRIES_A_DAY_AT_ONCE = 5
+"""A changed card is tried at once only while the invoice had fewer tries in the last 24 hours."""
+
+_LEADS: Mapping[str, str] = MappingProxyType(
+    {
+        "funds": "Low funds",
+        "limits": "Card limit reached",
+        "technical": "Technical problem",
+        "issuer": "Declined by the bank",
+    }
+)
+
+
+def next_step(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision:
+    """Decide what happens next to a failed invoice.
+
+    The answer depends on nothing else, and a RetryAt is never before `now`. Ask again after each
+    try, when the customer or Stripe changed something, and at `WaitForCustomer.until`: a case
+    always ends in a paid invoice or a GiveUp.
+    """
+    blocked = block_on(facts, now=now)
+    if blocked and blocked.then == "stop":
+        return GiveUp("none", (_reason(blocked),))
+    if blocked and blocked.code == "processing":
+        return LeaveToStripe(None, (_reason(blocked),))
+    if rules.engine == "stripe":
+        return _watch(facts, blocked)
+    if blocked and blocked.then == "later":
+        over = now >= facts.first_failed_at + rules.horizon
+        why = (_reason(blocked),)
+        return GiveUp("none", why) if over else LeaveToStripe(None, why)
+    if blocked:
+        return _wait(facts, rules, now, needs=blocked.needs or "new_card", why=_reason(blocked))
+    return _at_once(facts, rules, now) or _by_schedule(facts, rules, now)
+
+
+def plan(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> tuple[PlannedTry, ...]:
+    """Return every try still to come if each fails for the same reason as the last one did.
+
+    Empty while Stripe retries, or while only the customer can act.
+    """
+    return tuple(_forecast(facts, rules, now))
+
+
+def _forecast(facts: CaseFacts, rules: RetryRules, now: datetime) -> Iterator[PlannedTry]:
+    last = facts.last_failure
+    for _ in range(MAX_TRIES + 1):
+        step = next_step(facts=facts, rules=rules, now=now)
+        if not isinstance(step, RetryAt) or facts.method is None:
+            return
+        yield PlannedTry(step.due_at, step.number, step.reasons)
+        now = step.due_at
+        failure = PaymentTry(
+            at=now,
+            succeeded=False,
+            decline=last.decline if last else None,
+            method_reference=facts.method.reference,
+            fingerprint=facts.method.fingerprint,
+            method_type=facts.method.type,
+        )
+        facts = replace(
+            facts,
+            tries=(*facts.tries, failure),
+            retries_made=facts.retries_made + (1 if step.number else 0),
+            card_tries=(*facts.card_tries, now),
+        )
+
+
+def _watch(facts: CaseFacts, blocked: Blocked | None) -> LeaveToStripe | GiveUp:
+    also = (_reason(blocked),) if blocked else ()
+    due = facts.provider_next_try_at
+    if due is None and not facts.provider_has_retries:
+        text = "Stripe will not try again; what happens now is set in Stripe."
+        return GiveUp("leave_past_due", (Reason("stripe_finished", text), *also))
+    text = "Stripe retries; the time is not set yet."
+    if due:
+        text = f"Stripe tries again {spoken(due, zone_of(facts.zone))} in the customer's zone."
+    return LeaveToStripe(due, (Reason("stripe_retries", text), *also))
+
+
+def _at_once(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision | None:
+    """Try right away, outside the schedule, if the customer did something since the last try."""
+    why = _what_changed(facts, now)
+    if why is None:
+        return None
+    waits = _waits(facts, now, after=now)
+    due_at = max((now, *(floor.at for floor in waits)))
+    if due_at > max(now, facts.first_failed_at + rules.horizon):
+        return _wait(facts, rules, now, needs="new_card", why=waits[0].reason)
+    return RetryAt(due_at, 0, (why, *_reasons(waits)))
+
+
+def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
+    last, method = facts.last_try, facts.method
+    if last is None or method is None:
+        return None
+    recent = sum(one.at > now - timedelta(hours=24) for one in facts.tries)
+    if recent >= TRIES_A_DAY_AT_ONCE:
+        return None
+    confirmed_at = facts.confirmed_in_person_at
+    if not same_method(last, method) or (method.changed_at and method.changed_at > last.at):
+        return Reason("card_changed", "The card changed: tried at once, no step of the schedule.")
+    if confirmed_at and confirmed_at > last.at:
+        text = "The customer confirmed with their bank: tried at once, no step of the schedule."
+        return Reason("customer_confirmed", text)
+    return None
+
+
+def _by_schedule(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision:
+    failure = facts.last_failure
+    decline = failure.decline if failure and failure.decline else Decline("")
+    row = codes.lookup(decline, failure.method_type if failure else "card")
+    ladder = ladder_for(facts, rules, row)
+    left = tries_left(facts, rules, row, ladder)
+    if not left:
+        return _used_up(facts, rules, now, ladder)
+    natural = due_for(facts, ladder, earliest=now)
+    waits = _waits(facts, now, after=natural.at)
+    due = natural
+    if waits:
+        due = due_for(facts, ladder, earliest=max(floor.at for floor in waits))
+    end = max(natural.at, facts.first_failed_at + rules.horizon)
+    if due.at > min(end, latest(facts)):
+        why = waits[0].reason if waits else Reason("too_late", "The first failure is too long ago.")
+        return _wait(facts, rules, now, needs="new_card", why=why)
+    why = _explain(facts, row, ladder, due, total=facts.retries_made + left)
+    return RetryAt(due.at, facts.retries_made + 1, (why, *_reasons(waits)))
+
+
+def _used_up(
+    facts: CaseFacts, rules: RetryRules, now: datetime, ladder: tuple[Step, ...]
+) -> WaitForCustomer | GiveUp:
+    """End, or give the customer the rest of the time if this reason's schedule was a short one."""
+    made = facts.retries_made
+    if not ladder:
+        text = "Trying again by itself does not help for this reason: the customer must act."
+        return _wait(facts, rules, now, needs="new_card", why=Reason("no_schedule", text))
+    text = f"Tries used up: {made} {'retry' if made == 1 else 'retries'} made."
+    why = Reason("tries_used_up", text)
+    if made >= len(ladder) and length(ladder) >= rules.horizon:
+        return GiveUp(rules.final_action, (why,))
+    return _wait(facts, rules, now, needs="new_card", why=why)
+
+
+def _waits(facts: CaseFacts, now: datetime, *, after: datetime) -> list[Floor]:
+    """Return the guard rails that make a try wait beyond a moment, the longest first."""
+    waits = [floor for floor in floors(facts, now=now) if floor.at > after]
+    return sorted(waits, key=lambda floor: floor.at, reverse=True)
+
+
+def _reasons(waits: list[Floor]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(floor.reason for floor in waits))
+
+
+def _wait(
+    facts: CaseFacts, rules: RetryRules, now: datetime, *, needs: CustomerNeed, why: Reason
+) -> WaitForCustomer | GiveUp:
+    until = facts.first_failed_at + rules.horizon
+    if now < until:
+        return WaitForCustomer(needs, (why,), until)
+    ended = Reason("time_over", "The time the schedule gives the customer is over.")
+    return GiveUp(rules.final_action, (why, ended))
+
+
+def _explain(
+    facts: CaseFacts, row: codes.CodeRow, ladder: tuple[Step, ...], due: Due, *, total: int
+) -> Reason:
+    lead = _LEADS.get(row.group, "Unknown reason")
+    when = f"{spoken(due.at, zone_of(facts.zone))} in the customer's zone"
+    step = ladder[facts.retries_made]
+    if due.payday:
+        when = f"on payday, {when}"
+    elif step.at is None:
+        when = f"{hours_in_words(step.wait_hours)} after the try before, {when}"
+    text = f"{lead}: tried again {when}; retry {facts.retries_made + 1} of {total}."
+    return Reason("payday" if due.payday else "schedule", text)
+
+
+def _reason(blocked: Blocked) -> Reason:
+    return Reason(blocked.code, blocked.text)
