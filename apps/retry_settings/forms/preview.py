@@ -1,0 +1,125 @@
+"""“A payment that fails today”: the dated steps that rules lead to."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from apps.dunning.decision import PlannedTry, WaitForCustomer
+from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
+from apps.dunning.money import Money
+from apps.dunning.policy import next_step, plan
+from apps.dunning.rules import RetryRules
+
+STRIPE_PAGE_DAYS = 30
+"""How long Stripe's hosted payment page lives after the invoice.
+
+Source: https://docs.stripe.com/invoicing/hosted-invoice-page
+"""
+MONTH_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewStep:
+    """One dated step. `kind` is failure, retry, wait or end; `day` counts from the failure."""
+
+    kind: str
+    title: str
+    at: dt.datetime
+    day: int
+    is_weekend: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The steps of one sample failure, and what to think about before saving."""
+
+    steps: tuple[PreviewStep, ...]
+    warnings: tuple[str, ...]
+
+
+def preview_of(rules: RetryRules, *, code: str, zone: ZoneInfo, now: dt.datetime) -> Preview:
+    """Return what happens to a card payment that fails now with a decline code.
+
+    `zone` stands for the customer's. Stripe's own retries have no dates before Stripe names them.
+    """
+    facts = _facts(code, zone, now)
+    tries = plan(facts=facts, rules=rules, now=now)
+    return Preview(tuple(_steps(facts, rules, tries, zone)), tuple(_warnings(rules, tries, now)))
+
+
+def _facts(code: str, zone: ZoneInfo, now: dt.datetime) -> CaseFacts:
+    card = Method("pm_sample", brand="visa", last4="4242", fingerprint="sample")
+    failure = PaymentTry(
+        at=now,
+        succeeded=False,
+        decline=Decline("card_declined", code),
+        method_reference=card.reference,
+        fingerprint=card.fingerprint,
+    )
+    return CaseFacts(
+        invoice_status="open",
+        amount_remaining=Money(4900, "usd"),
+        first_failed_at=now,
+        tries=(failure,),
+        retries_made=0,
+        method=card,
+        zone=str(zone),
+        subscription_status="past_due",
+        provider_has_retries=False,
+        card_tries=(now,),
+    )
+
+
+def _steps(
+    facts: CaseFacts, rules: RetryRules, tries: tuple[PlannedTry, ...], zone: ZoneInfo
+) -> Iterator[PreviewStep]:
+    start = facts.first_failed_at
+    first_day = start.astimezone(zone).date()
+
+    def step(kind: str, title: str, at: dt.datetime, detail: str = "") -> PreviewStep:
+        local = at.astimezone(zone)
+        day = (local.date() - first_day).days
+        return PreviewStep(kind, title, local, day, local.weekday() >= 5, detail)
+
+    yield step("failure", "Payment fails", start)
+    if rules.engine == "stripe":
+        return
+    for planned in tries:
+        on_payday = any(reason.code == "payday" for reason in planned.reasons)
+        yield step(
+            "retry", f"Retry {planned.number}", planned.due_at, "Near payday" if on_payday else ""
+        )
+    ended_at = tries[-1].due_at if tries else start
+    decision = next_step(facts=_after(facts, tries), rules=rules, now=ended_at)
+    if isinstance(decision, WaitForCustomer):
+        yield step("wait", "Only a new card helps now", ended_at, "Charged at once when it comes")
+        ended_at = decision.until
+    canceled = rules.final_action == "cancel"
+    title = "Subscription is canceled" if canceled else "Subscription stays past due"
+    yield step("end", title, ended_at, "If nothing was paid")
+
+
+def _after(facts: CaseFacts, tries: tuple[PlannedTry, ...]) -> CaseFacts:
+    failed = (replace(facts.tries[0], at=planned.due_at) for planned in tries)
+    moments = (planned.due_at for planned in tries)
+    return replace(
+        facts,
+        tries=(*facts.tries, *failed),
+        retries_made=len(tries),
+        card_tries=(*facts.card_tries, *moments),
+    )
+
+
+def _warnings(rules: RetryRules, tries: tuple[PlannedTry, ...], now: dt.datetime) -> Iterator[str]:
+    if rules.engine == "stripe" or not tries:
+        return
+    days = (tries[-1].due_at - now).days
+    if days >= MONTH_DAYS:
+        yield "This runs into the next monthly invoice: two payments may be open at once."
+    if days > STRIPE_PAGE_DAYS:
+        yield (
+            f"Stripe's hosted payment page expires {STRIPE_PAGE_DAYS} days after the invoice:"
+            " customers cannot pay there during the last retries."
+        )
