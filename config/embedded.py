@@ -1,8 +1,39 @@
 """Defaults for a bare machine: where things live under `var/`. Starts no process."""
 
+import hashlib
+import os
+import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
-VAR_DIR = Path(__file__).resolve().parents[1] / "var"
+CHECKOUT = Path(__file__).resolve().parents[1]
+VAR_DIR = Path(os.environ.get("VAR_DIR") or CHECKOUT / "var").resolve()
+
+# sun_path is 104 bytes on macOS and 108 on Linux; PostgreSQL appends its own file name.
+_LONGEST_SOCKET = 103
+
+
+def checkout_tag() -> str:
+    """Give a short word that differs between two checkouts on one machine."""
+    return hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]
+
+
+def postgres_dir(name: str) -> Path:
+    """Give the data folder of an embedded server: "pg" for the demo, "pg-test" for the tests."""
+    return VAR_DIR / name
+
+
+def socket_dir(data: Path) -> Path:
+    """Give the folder of a server's Unix socket: its data folder, unless the path is too long."""
+    if len(os.fsencode(data / ".s.PGSQL.5432")) <= _LONGEST_SOCKET:
+        return data
+    tag = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"recoup-{os.getuid()}-{tag}"
+
+
+def database_url(data: Path, name: str = "recoup") -> str:
+    """Give the address of a database of an embedded server; libpq and Django both read it."""
+    return f"postgresql://postgres@/{name}?host={quote(str(socket_dir(data)), safe='')}"
 
 
 def default_environment() -> dict[str, str]:
@@ -10,7 +41,7 @@ def default_environment() -> dict[str, str]:
     return {
         "SECRET_KEY": "local-only-" + "x" * 50,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
-        "DATABASE_URL": "postgresql://postgres@127.0.0.1:5432/recoup",
+        "DATABASE_URL": database_url(postgres_dir("pg")),
         "CELERY_BROKER_URL": "filesystem://",
         "DEFAULT_FROM_EMAIL": "recoup@example.com",
         "STRIPE_SECRET_KEY": "sk_test_sandboxsandboxsandbox0000",
@@ -24,7 +55,7 @@ def test_environment() -> dict[str, str]:
     """Give the environment of the tests; what is already set wins."""
     return default_environment() | {
         "SECRET_KEY": "tests-only-" + "x" * 50,
+        "DATABASE_URL": database_url(postgres_dir("pg-test")),
         "CELERY_BROKER_URL": "memory://",
         "STRIPE_API_BASE": "https://api.stripe.com",
-        "DEFAULT_FROM_EMAIL": "recoup@example.com",
     }

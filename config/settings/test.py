@@ -2,14 +2,18 @@
 
 import os
 
-from config.embedded import test_environment
+from config.embedded import checkout_tag, test_environment
 
 for name, value in test_environment().items():
     os.environ.setdefault(name, value)
 
 from config.settings.base import *
 
-DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TEST_DB_NAME")
+# Two checkouts may share one server; sorting does not depend on the server's own locale.
+DATABASES["default"]["TEST"] = {
+    "NAME": os.environ.get("TEST_DB_NAME") or f"test_recoup_{checkout_tag()}",
+    "TEMPLATE": "template0",
+}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = False

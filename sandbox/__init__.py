@@ -1,0 +1,1 @@
+"""A local Stripe, and what runs the demo around it. The product never imports it."""
