@@ -4,8 +4,12 @@ import os
 
 from config.embedded import checkout_tag, test_environment
 
-for name, value in test_environment().items():
-    os.environ.setdefault(name, value)
+environment = test_environment()
+# Only the servers may come from outside: a real key in somebody's shell never reaches a test.
+environment["DATABASE_URL"] = os.environ.get("DATABASE_URL", environment["DATABASE_URL"])
+# What the tests that start real processes use; tasks of all others stay in this process.
+PROCESS_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
+os.environ.update(environment)
 
 from config.settings.base import *
 
@@ -21,6 +25,4 @@ SESSION_COOKIE_NAME = "recoup-session"
 CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-STORAGES["staticfiles"] = {
-    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-}
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
