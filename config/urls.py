@@ -12,5 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
     path("webhooks/", include("apps.webhooks.urls")),
     path("admin/", admin.site.urls),
-    path("", include("allauth.account.urls")),
+    path("", include("apps.accounts.urls")),
 ]

@@ -2,7 +2,13 @@
 
 import datetime as dt
 
-from apps.accounts.models import AuditEntry, Merchant, User
+from django.db import transaction
+
+from apps.accounts.models import AuditEntry, Membership, Merchant, Role, User
+
+
+class EmailTaken(ValueError):
+    """A user with this email exists already."""
 
 
 def record_audit(
@@ -26,3 +32,22 @@ def record_audit(
         after=after or {},
         at=at,
     )
+
+
+@transaction.atomic(durable=True)
+def create_merchant(
+    *, name: str, email: str, password: str, stripe_account_id: str = "", livemode: bool = False
+) -> Membership:
+    """Make a merchant and its owner, a new user.
+
+    Raises:
+        EmailTaken: the email belongs to somebody; nothing was made.
+    """
+    address = email.strip().lower()
+    if User.objects.filter(email=address).exists():
+        raise EmailTaken(address)
+    merchant = Merchant.objects.create(
+        name=name.strip(), stripe_account_id=stripe_account_id, livemode=livemode
+    )
+    user = User.objects.create_user(address, password)
+    return Membership.objects.create(merchant=merchant, user=user, role=Role.OWNER)

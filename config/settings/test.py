@@ -26,3 +26,6 @@ CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+# Static files straight from their sources: nothing is collected before tests.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True

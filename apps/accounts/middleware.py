@@ -1,0 +1,54 @@
+"""Puts the signed-in person's merchant on the request."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+from apps.accounts.models import Membership, Merchant, Role
+
+MERCHANT_IN_SESSION = "merchant_id"
+"""The session's key for the merchant a person switched to."""
+
+
+class MerchantMiddleware:
+    """Sets `request.memberships`, `request.merchant` and `request.role`, each looked up on first use.
+
+    A page that asks for none of them (public pages, webhooks, /healthz) costs no query. Merchant
+    and role are lazy objects: test their truth, not their identity. `permissions.allow` puts the
+    real ones there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        def memberships() -> list[Membership]:
+            if not request.user.is_authenticated:
+                return []
+            return list(
+                Membership.objects.filter(user=request.user)
+                .select_related("merchant")
+                .order_by("merchant__name", "merchant_id")
+            )
+
+        def merchant() -> Merchant | None:
+            chosen = current_membership(request)
+            return chosen.merchant if chosen else None
+
+        def role() -> Role | None:
+            chosen = current_membership(request)
+            return Role(chosen.role) if chosen else None
+
+        request.memberships = SimpleLazyObject(memberships)  # type: ignore[attr-defined]
+        request.merchant = SimpleLazyObject(merchant)  # type: ignore[attr-defined]
+        request.role = SimpleLazyObject(role)  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def current_membership(request: HttpRequest) -> Membership | None:
+    """Return the membership of the merchant last switched to, else of the first by name."""
+    rows: list[Membership] = request.memberships  # type: ignore[attr-defined]
+    wanted = request.session.get(MERCHANT_IN_SESSION) if rows else None
+    return next((row for row in rows if row.merchant_id == wanted), rows[0] if rows else None)

@@ -1,0 +1,86 @@
+"""The main navigation: pages that exist, and the two counts beside them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import Merchant
+
+COUNT_CAP = 99
+"""Above it the navigation says "99+"."""
+
+Counter = Callable[[Merchant], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One entry. `key` is its letter after "g"; `counter` names a count registered by an app."""
+
+    label: str | Promise
+    url_name: str
+    key: str = ""
+    counter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    label: str | Promise
+    icon: str
+    pages: Sequence[Page] = field(default_factory=tuple)
+
+
+SECTIONS = (
+    Section(
+        _("Sales"),
+        "banknotes",
+        (
+            Page(_("Subscriptions"), "subscriptions:list", "s", "subscriptions"),
+            Page(_("Transactions"), "transactions:list", "t"),
+            Page(_("Recovery"), "recovery:list", "r", "recovery"),
+        ),
+    ),
+    Section(
+        _("Settings"),
+        "cog-6-tooth",
+        (
+            Page(_("Customer payments"), "customer_payments:settings", "c"),
+            Page(_("Retry settings"), "retry_settings:settings", "e"),
+        ),
+    ),
+)
+
+_counters: dict[str, Counter] = {}
+
+
+def register_counter(name: str, counter: Counter) -> None:
+    """Let an app above this one give the count beside its page; called once, at start."""
+    _counters[name] = counter
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as the template shows it; `count` is "" where there is nothing to count."""
+
+    label: str | Promise
+    url: str
+    key: str
+    count: str
+    is_current: bool
+
+
+def links(section: Section, *, path: str, merchant: Merchant) -> list[Link]:
+    """Return the entries of a section; the one above or at `path` is the current one."""
+    rows = []
+    for page in section.pages:
+        try:
+            url = reverse(page.url_name)
+        except NoReverseMatch:
+            continue
+        counter = _counters.get(page.counter)
+        number = counter(merchant) if counter else 0
+        count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
+        rows.append(Link(page.label, url, page.key, count, path.startswith(url)))
+    return rows
