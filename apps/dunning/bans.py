@@ -59,12 +59,15 @@ def same_card(one: PaymentTry, method: Method) -> bool:
     return not one.method_reference or one.method_reference == method.reference
 
 
-def changed_after(moment: datetime, facts: CaseFacts) -> bool:
-    """Whether the method's data changed or the customer confirmed in person after a moment."""
+def changed_after(moment: datetime, facts: CaseFacts, *, now: datetime) -> bool:
+    """Whether the method's data changed or the customer confirmed after a moment, up to `now`."""
     changed_at = facts.method.changed_at if facts.method else None
-    return any(
-        when is not None and when > moment for when in (changed_at, facts.confirmed_in_person_at)
-    )
+    return happened(changed_at, moment, now) or happened(facts.confirmed_in_person_at, moment, now)
+
+
+def happened(when: datetime | None, after: datetime, now: datetime) -> bool:
+    """Whether something is dated after a moment, and not in the future."""
+    return when is not None and after < when <= now
 
 
 def _ban(one: PaymentTry, method: Method, facts: CaseFacts, now: datetime) -> Ban | None:
@@ -81,7 +84,7 @@ def _ban(one: PaymentTry, method: Method, facts: CaseFacts, now: datetime) -> Ba
             f"{word}: this card is not charged again, only another card can be.",
             "new_card",
         )
-    if not same_method(one, method) or changed_after(one.at, facts):
+    if not same_method(one, method) or changed_after(one.at, facts, now=now):
         return None
     if row.hard and row.needs_authentication:
         return Ban(

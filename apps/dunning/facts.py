@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +40,7 @@ class Method:
     """The payment method that would be charged now.
 
     `changed_at` is when its data (expiry, security code, number) last changed, as far as we know;
-    an update by the card network counts. `country` is the issuer's, ISO 3166 alpha-2.
+    an update by the card network counts; one dated in the future counts from then on. `country` is the issuer's, ISO 3166 alpha-2.
     """
 
     reference: str
@@ -103,10 +104,14 @@ class CaseFacts:
     @property
     def last_try(self) -> PaymentTry | None:
         """The newest charge, whatever came of it."""
-        return max(self.tries, key=lambda one: one.at, default=None)
+        return _newest(self.tries)
 
     @property
     def last_failure(self) -> PaymentTry | None:
         """The newest charge that failed."""
-        failed = (one for one in self.tries if not one.succeeded)
-        return max(failed, key=lambda one: one.at, default=None)
+        return _newest([one for one in self.tries if not one.succeeded])
+
+
+def _newest(tries: Sequence[PaymentTry]) -> PaymentTry | None:
+    """Return the try with the latest time; of several at one moment the one listed last."""
+    return max(reversed(tries), key=lambda one: one.at, default=None)

@@ -67,7 +67,7 @@ def floors(facts: CaseFacts, *, now: datetime) -> Iterator[Floor]:
         if not one.succeeded and same_card(one, method):
             yield from _after_decline(one, method)
     last = facts.last_try
-    if last and same_method(last, method) and not changed_after(last.at, facts):
+    if last and same_method(last, method) and not changed_after(last.at, facts, now=now):
         yield Floor(
             last.at + MINIMUM_GAP,
             Reason("minimum_gap", "Tries on one card stand at least an hour apart."),
@@ -150,7 +150,7 @@ def _debit(facts: CaseFacts, now: datetime) -> Blocked | None:
     if facts.method is None or scheme is None:
         return None
     failed = _failed_debits(facts.tries, facts.method)
-    if not failed or changed_after(failed[-1].at, facts):
+    if not failed or changed_after(failed[-1].at, facts, now=now):
         return None
     row = codes.lookup(failed[-1].decline or Decline(""), failed[-1].method_type)
     if row.group != "funds":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from apps.dunning import codes
-from apps.dunning.bans import same_method
+from apps.dunning.bans import happened, same_method
 from apps.dunning.decision import (
     Blocked,
     CustomerNeed,
@@ -127,10 +127,9 @@ def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
     recent = sum(one.at > now - timedelta(hours=24) for one in facts.tries)
     if recent >= TRIES_A_DAY_AT_ONCE:
         return None
-    confirmed_at = facts.confirmed_in_person_at
-    if not same_method(last, method) or (method.changed_at and method.changed_at > last.at):
+    if not same_method(last, method) or happened(method.changed_at, last.at, now):
         return Reason("card_changed", "The card changed: tried at once, no step of the schedule.")
-    if confirmed_at and confirmed_at > last.at:
+    if happened(facts.confirmed_in_person_at, last.at, now):
         text = "The customer confirmed with their bank: tried at once, no step of the schedule."
         return Reason("customer_confirmed", text)
     return None

@@ -79,8 +79,8 @@ SEED_TABLE = RetryRules(
     ),
     name="decline_table",
 )
-DAYS_3_5_7 = _custom("days_3_5_7", steps_from_days([3, 5, 7]))
-DAYS_1_3_5_7 = _custom("days_1_3_5_7", steps_from_days([1, 3, 5, 7]))
+DAYS_3_5_7 = _custom("days_3_5_7", steps_from_days([3, 5, 7], at=TEN))
+DAYS_1_3_5_7 = _custom("days_1_3_5_7", steps_from_days([1, 3, 5, 7], at=TEN))
 STRIPE_CUSTOM = _custom("stripe_custom", (Step(3 * 24), Step(5 * 24), Step(7 * 24)))
 KAJABI = _custom("kajabi", spread(tries=4, days=21), "cancel")
 FILL_30_DAYS = _custom("fill_30_days", spread(tries=8, days=30))

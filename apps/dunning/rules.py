@@ -195,6 +195,8 @@ def _check(name: str, ladder: Sequence[Step]) -> None:
             raise RulesError(f"{name}: retries must be at least 1 hour apart.")
         if not 0 <= step.payday_within_days <= MAX_PAYDAY_DAYS:
             raise RulesError(f"{name}: a payday may be at most {MAX_PAYDAY_DAYS} days away.")
+        if step.payday_within_days and step.wait_hours < 24:
+            raise RulesError(f"{name}: only a retry a day or more later can move to a payday.")
     if length(ladder) > timedelta(days=MAX_DAYS):
         raise RulesError(f"{name}: the last retry must come within {MAX_DAYS} days.")
 

@@ -75,13 +75,13 @@ def due_for(facts: CaseFacts, ladder: Sequence[Step], *, earliest: datetime) -> 
     before = wall_time(base, zone)
     at = before.time() if step.at is None else step.at
     soonest = max(earliest, base + MINIMUM_GAP)
-    day = (before + wait).date()
-    if step.payday_within_days:
-        day = max(_without_drift(facts, ladder, day), min(day, before.date() + _DAY))
-        for payday in paydays_near(day, within_days=step.payday_within_days):
-            found = moment(payday.day, at, zone)
-            if payday.day > before.date() and soonest <= found <= latest(facts):
-                return Due(found, payday)
+    natural = (before + wait).date()
+    planned = _without_drift(facts, ladder, natural)
+    for payday in paydays_near(planned, within_days=step.payday_within_days):
+        found = moment(payday.day, at, zone)
+        if payday.day > before.date() and soonest <= found <= latest(facts):
+            return Due(found, payday)
+    day = max(planned, min(natural, before.date() + _DAY))
     return Due(next_at(max(soonest, moment(day, at, zone)), at, zone))
 
 
@@ -100,5 +100,5 @@ def _without_drift(facts: CaseFacts, ladder: Sequence[Step], day: date) -> date:
     waited = sum(step.wait_hours for step in ladder[: number + 1])
     first = wall_time(facts.first_failed_at, zone_of(facts.zone))
     nominal = (first + timedelta(hours=waited)).date()
-    moved = ladder[number - 1].payday_within_days if number else 0
-    return nominal if abs((day - nominal).days) <= moved else day
+    moved = max((step.payday_within_days for step in ladder[:number]), default=0)
+    return nominal if moved and abs((day - nominal).days) <= moved + 1 else day

@@ -72,7 +72,12 @@ def payday_on(day: date) -> Payday | None:
 
 
 def paydays_near(day: date, *, within_days: int) -> Iterator[Payday]:
-    """Yield the paydays at most so many days away: nearest first, of two the later first."""
+    """Yield the paydays at most so many days away: nearest first, of two the later first.
+
+    None for 0 days: nothing is to be moved.
+    """
+    if within_days == 0:
+        return
     for distance in range(within_days + 1):
         for candidate in dict.fromkeys((day + distance * _DAY, day - distance * _DAY)):
             payday = payday_on(candidate)

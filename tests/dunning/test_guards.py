@@ -1,0 +1,306 @@
+"""Nothing is charged that must not be: each rule alone, on the path every charge takes."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from apps.dunning.facts import Decline, Method
+from apps.dunning.guards import check_before_charge
+from apps.dunning.limits import CARD_LIMITS, CardLimit, free_from, limits_for
+from apps.dunning.money import Money
+from apps.dunning.presets import RECOMMENDED, STRIPE_SMART
+from tests.dunning.builders import CARD, FAILED_AT, case, days, declined, failed, hours
+
+NOW = FAILED_AT + days(2)
+OTHER_CARD = replace(CARD, reference="pm_2", fingerprint="fp_2")
+SAME_NUMBER = replace(CARD, reference="pm_2")
+DEBIT = Method(reference="pm_d", type="us_bank_account", fingerprint="fp_d")
+
+
+def check(facts, *, rules=RECOMMENDED, now=NOW):
+    blocked = check_before_charge(facts=facts, rules=rules, now=now)
+    return (blocked.code, blocked.then, blocked.needs) if blocked else None
+
+
+def test_a_soft_decline_may_be_tried_again():
+    assert check(case("insufficient_funds")) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"invoice_status": "paid"}, ("invoice_not_open", "stop", None)),
+        ({"invoice_status": "uncollectible"}, ("invoice_not_open", "stop", None)),
+        ({"amount_remaining": Money(0, "usd")}, ("nothing_remaining", "stop", None)),
+        ({"amount_remaining": Money(-5, "usd")}, ("nothing_remaining", "stop", None)),
+        ({"subscription_status": "canceled"}, ("subscription_ended", "stop", None)),
+        ({"subscription_status": "incomplete"}, ("subscription_ended", "stop", None)),
+        ({"account_attached": False}, ("account_detached", "later", None)),
+        ({"processing": True}, ("processing", "later", None)),
+        ({"collected_automatically": False}, ("sent_invoice", "customer", "no_method")),
+        ({"method": None}, ("no_method", "customer", "no_method")),
+        (
+            {"method": replace(CARD, country="in")},
+            ("india_card", "customer", "authentication"),
+        ),
+        ({"provider_next_try_at": NOW + days(3)}, ("stripe_will_retry", "later", None)),
+    ],
+)
+def test_state_forbids(change, expected):
+    assert check(case("insufficient_funds", **change)) == expected
+
+
+class TestHardDeclines:
+    @pytest.mark.parametrize(
+        ("code", "needs"),
+        [
+            ("expired_card", "new_card"),
+            ("incorrect_cvc", "new_card"),
+            ("incorrect_number", "new_card"),
+            ("transaction_not_allowed", "new_card"),
+            ("highest_risk_level", "new_card"),
+            ("do_not_try_again", "new_card"),
+            ("resource_missing", "no_method"),
+        ],
+    )
+    def test_nothing_is_charged(self, code, needs):
+        assert check(case(code)) == ("hard_decline", "customer", needs)
+
+    @pytest.mark.parametrize("code", ["lost_card", "fraudulent", "revocation_of_authorization"])
+    def test_only_another_card_after_lost_fraud_and_revoked(self, code):
+        expected = ("another_card_needed", "customer", "new_card")
+        fresh = replace(CARD, changed_at=NOW)
+
+        assert check(case(code)) == expected
+        assert check(case(code, method=fresh)) == expected
+        assert check(case(code, method=SAME_NUMBER)) == expected
+        assert check(case(code, confirmed_in_person_at=NOW)) == expected
+        assert check(case(code, method=OTHER_CARD)) is None
+
+    def test_lifted_by_another_method_new_data_or_confirmation(self):
+        assert check(case("expired_card", method=SAME_NUMBER)) is None
+        assert check(case("expired_card", method=replace(CARD, changed_at=NOW))) is None
+        assert check(case("expired_card", confirmed_in_person_at=NOW)) is None
+
+    def test_not_lifted_by_what_happened_before_the_decline(self):
+        before = FAILED_AT - hours(1)
+        facts = case(
+            "expired_card",
+            method=replace(CARD, changed_at=before),
+            confirmed_in_person_at=before,
+        )
+
+        assert check(facts) == ("hard_decline", "customer", "new_card")
+
+    def test_authentication_is_asked_of_the_customer(self):
+        facts = case("authentication_required")
+
+        assert check(facts) == ("authentication_needed", "customer", "authentication")
+        assert check(replace(facts, confirmed_in_person_at=NOW)) is None
+
+    def test_a_later_soft_decline_does_not_lift_an_earlier_hard_one(self):
+        facts = case(failed("expired_card"), failed("insufficient_funds", at=FAILED_AT + hours(9)))
+
+        assert check(facts) == ("hard_decline", "customer", "new_card")
+
+    def test_going_back_to_a_lost_card_is_noticed(self):
+        facts = case(failed("lost_card"), failed(at=FAILED_AT + hours(9), on=OTHER_CARD))
+
+        assert check(facts) == ("another_card_needed", "customer", "new_card")
+
+    def test_a_new_card_goes_before_a_confirmation(self):
+        later = failed("authentication_required", at=FAILED_AT + hours(9))
+
+        assert check(case(failed("expired_card"), later)) == (
+            "hard_decline",
+            "customer",
+            "new_card",
+        )
+
+    def test_a_try_that_names_no_method_is_taken_for_this_one(self):
+        nameless = replace(failed("expired_card"), method_reference="", fingerprint="")
+
+        assert check(case(nameless)) == ("hard_decline", "customer", "new_card")
+
+    def test_success_and_silence_ban_nothing(self):
+        paid = replace(failed(), succeeded=True, decline=None)
+        silent = replace(failed(), decline=None)
+
+        assert check(case(paid)) is None
+        assert check(case(silent)) is None
+
+
+class TestAdvice:
+    def test_do_not_try_again_is_hard(self):
+        facts = case(failed(decline=declined("generic_decline", advice_code="do_not_try_again")))
+
+        assert check(facts) == ("hard_decline", "customer", "new_card")
+
+    @pytest.mark.parametrize(
+        ("brand", "fields", "expected"),
+        [
+            ("mastercard", {"network_advice_code": "21"}, "another_card_needed"),
+            ("mastercard", {"network_advice_code": "40"}, "another_card_needed"),
+            ("mastercard", {"network_advice_code": "01"}, "hard_decline"),
+            ("mastercard", {"network_advice_code": "03"}, "hard_decline"),
+            ("mastercard", {"network_advice_code": "43"}, None),
+            ("mastercard", {"network_decline_code": "41"}, None),
+            ("visa", {"network_decline_code": "41"}, "another_card_needed"),
+            ("Visa", {"network_decline_code": "R0"}, "another_card_needed"),
+            ("visa", {"network_decline_code": "54"}, "hard_decline"),
+            ("visa", {"network_decline_code": "51"}, None),
+            ("visa", {"network_advice_code": "03"}, None),
+            ("", {"network_advice_code": "03"}, "hard_decline"),
+        ],
+    )
+    def test_network_codes_count_for_their_network(self, brand, fields, expected):
+        method = replace(CARD, brand=brand)
+        facts = case(failed(decline=declined("generic_decline", **fields)), method=method)
+
+        blocked = check_before_charge(facts=facts, rules=RECOMMENDED, now=NOW)
+        assert (blocked.code if blocked else None) == expected
+
+    def test_mastercards_pause_ends_after_thirty_days(self):
+        facts = case(failed(decline=declined("generic_decline", network_advice_code="03")))
+        method = replace(CARD, brand="mastercard")
+
+        assert check(replace(facts, method=method), now=FAILED_AT + days(29.9))
+        assert check(replace(facts, method=method), now=FAILED_AT + days(30)) is None
+
+    @pytest.mark.parametrize(("code", "wait"), [("24", 1), ("25", 24), ("27", 96), ("30", 240)])
+    def test_network_wait_is_a_lower_bound(self, code, wait):
+        facts = case(
+            failed(decline=declined("generic_decline", network_advice_code=code)),
+            method=replace(CARD, brand="mastercard"),
+        )
+        end = FAILED_AT + hours(wait)
+
+        blocked = check_before_charge(
+            facts=facts, rules=RECOMMENDED, now=end - timedelta(seconds=1)
+        )
+        assert (blocked.then, blocked.until) == ("later", end)
+        assert check(facts, now=end) is None
+
+    @pytest.mark.parametrize(
+        "decline",
+        [
+            declined("generic_decline", outcome_type="blocked"),
+            declined("low_probability_of_authorization"),
+        ],
+    )
+    def test_held_back_by_stripe_waits_three_days(self, decline):
+        facts = case(failed(decline=decline))
+
+        assert check(facts, now=FAILED_AT + hours(71)) == ("held_back_by_stripe", "later", None)
+        assert check(facts, now=FAILED_AT + hours(72)) is None
+        assert check(replace(facts, method=OTHER_CARD), now=FAILED_AT + hours(2)) is None
+
+
+class TestGap:
+    def test_an_hour_between_tries_on_one_card(self):
+        facts = case("insufficient_funds")
+
+        assert check(facts, now=FAILED_AT + hours(0.9)) == ("minimum_gap", "later", None)
+        assert check(facts, now=FAILED_AT + hours(1)) is None
+
+    def test_not_after_a_change(self):
+        soon = FAILED_AT + hours(0.1)
+
+        assert check(case("expired_card", method=OTHER_CARD), now=soon) is None
+        fresh = replace(CARD, changed_at=soon)
+        assert check(case("expired_card", method=fresh), now=soon) is None
+
+    def test_while_stripe_retries_only_near_its_own_try(self):
+        facts = case("insufficient_funds", provider_next_try_at=NOW + hours(0.5))
+
+        assert check(facts, rules=STRIPE_SMART) == ("stripe_will_retry", "later", None)
+        assert check(facts, rules=STRIPE_SMART, now=NOW - hours(1)) is None
+
+
+class TestCardBudget:
+    def test_fifteen_in_thirty_days(self):
+        spent = tuple(FAILED_AT - days(n) for n in range(15))
+        facts = case("insufficient_funds", card_tries=spent)
+
+        blocked = check_before_charge(facts=facts, rules=RECOMMENDED, now=NOW)
+        assert blocked.code == "card_budget"
+        assert blocked.until == FAILED_AT - days(14) + days(30)
+        assert "15 tries in 30 days" in blocked.text
+        assert check(replace(facts, card_tries=spent[1:])) is None
+        assert check(facts, now=blocked.until) is None
+
+    def test_ten_in_a_day(self):
+        spent = tuple(NOW - hours(n) for n in range(10))
+
+        blocked = check_before_charge(
+            facts=case("insufficient_funds", card_tries=spent), rules=RECOMMENDED, now=NOW
+        )
+        assert (blocked.code, blocked.until) == ("card_budget", NOW + hours(15))
+
+    def test_a_network_can_only_be_stricter_and_only_from_its_date(self):
+        strict = CardLimit("visa", 5, timedelta(days=30), date(2026, 11, 3), "test")
+        limits = (*CARD_LIMITS, strict)
+
+        assert limits_for("VISA", now=NOW, limits=limits) == limits
+        assert limits_for("visa", now=FAILED_AT, limits=limits) == CARD_LIMITS
+        assert limits_for("amex", now=NOW, limits=limits) == CARD_LIMITS
+
+    def test_free_from_looks_at_the_newest_tries(self):
+        limit = CARD_LIMITS[0]
+        many = [FAILED_AT - days(n) for n in range(20)]
+
+        assert free_from(limit, many) == FAILED_AT + days(16)
+        assert free_from(limit, many[:14]) is None
+
+    def test_bank_debits_have_their_own_limits(self):
+        facts = case(failed("R01", on=DEBIT), method=DEBIT, card_tries=(NOW,) * 20)
+
+        assert check(facts) is None
+
+
+class TestDebits:
+    def test_only_for_too_little_money(self):
+        assert check(case(failed("R01", on=DEBIT), method=DEBIT)) is None
+        blocked = check(case(failed("MS03", on=DEBIT), method=DEBIT))
+        assert blocked == ("debit_reason", "customer", "new_card")
+
+    @pytest.mark.parametrize(
+        ("scheme", "retries"),
+        [
+            ("us_bank_account", 2),
+            ("acss_debit", 1),
+            ("au_becs_debit", 2),
+            ("bacs_debit", 2),
+            ("nz_bank_account", 1),
+            ("sepa_debit", 2),
+        ],
+    )
+    def test_no_more_often_than_the_scheme_allows(self, scheme, retries):
+        debit = replace(DEBIT, type=scheme)
+        tries = [failed("insufficient_funds", at=FAILED_AT + days(n), on=debit) for n in range(3)]
+
+        assert check(case(*tries[:retries], method=debit), now=FAILED_AT + days(9)) is None
+        facts = case(*tries[: retries + 1], method=debit)
+        assert check(facts, now=FAILED_AT + days(9)) == ("debit_limit", "customer", "new_card")
+
+    def test_no_longer_than_the_scheme_allows(self):
+        facts = case(failed("AM04", on=replace(DEBIT, type="sepa_debit")))
+        facts = replace(facts, method=replace(DEBIT, type="sepa_debit"))
+
+        assert check(facts, now=FAILED_AT + days(30)) is None
+        blocked = check(facts, now=FAILED_AT + days(31))
+        assert blocked == ("debit_period", "customer", "new_card")
+
+    def test_a_debit_that_replaces_a_card_starts_fresh(self):
+        assert check(case("generic_decline", method=DEBIT)) is None
+
+    def test_a_new_mandate_starts_fresh(self):
+        facts = case(failed("MS03", on=DEBIT), method=replace(DEBIT, changed_at=NOW))
+
+        assert check(facts) is None
+
+    def test_a_closed_account_is_a_hard_decline(self):
+        facts = case(failed(decline=Decline("account_closed"), on=DEBIT), method=DEBIT)
+
+        assert check(facts) == ("hard_decline", "customer", "new_card")

@@ -1,0 +1,189 @@
+from datetime import time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.dunning.presets import (
+    DAYS_1_3_5_7,
+    DAYS_3_5_7,
+    FILL_30_DAYS,
+    KAJABI,
+    PRESETS,
+    RECOMMENDED,
+    SEED_TABLE,
+    STRIPE_CUSTOM,
+    spread,
+)
+from apps.dunning.rules import RetryRules, RulesError, Step, steps_from_days, steps_from_hours
+
+steps = st.builds(
+    Step,
+    wait_hours=st.integers(24, 180),
+    at=st.none() | st.builds(time, st.integers(0, 23), st.integers(0, 59)),
+    payday_within_days=st.integers(0, 7),
+)
+ladders = st.lists(steps, min_size=1, max_size=8).map(tuple)
+rules = st.builds(
+    RetryRules,
+    engine=st.just("recoup"),
+    strategy=st.sampled_from(["custom", "decline_aware"]),
+    steps=ladders,
+    table=st.dictionaries(
+        st.sampled_from(["funds", "issuer", "technical", "limits", "do_not_honor"]),
+        ladders,
+        min_size=1,
+    ),
+    final_action=st.sampled_from(["cancel", "leave_past_due"]),
+    name=st.text(max_size=10),
+    version=st.integers(1, 9),
+)
+
+
+def waits_in_days(ladder):
+    return [step.wait_hours / 24 for step in ladder]
+
+
+def days_after_failure(ladder):
+    total, days = 0, []
+    for step in ladder:
+        total += step.wait_hours
+        days.append(total / 24)
+    return days
+
+
+@given(rules)
+def test_rules_survive_json(before):
+    assert RetryRules.from_json(before.to_json()) == before
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_every_preset_is_valid_and_survives_json(preset):
+    preset.rules.validate()
+
+    assert RetryRules.from_json(preset.rules.to_json()) == preset.rules
+    assert preset.source
+    assert hash(preset.rules) == hash(RetryRules.from_json(preset.rules.to_json()))
+
+
+def test_days_after_the_failure_become_waits():
+    ladder = steps_from_days([3, 7, 14, 30], at=time(10))
+
+    assert waits_in_days(ladder) == [3, 4, 7, 16]
+    assert {step.at for step in ladder} == {time(10)}
+
+
+@pytest.mark.parametrize("days", [[3, 3], [5, 2], [0]])
+def test_days_must_rise(days):
+    with pytest.raises(RulesError, match="after the one before"):
+        steps_from_days(days)
+
+
+class TestPresets:
+    def test_recommended_is_three_weeks_by_reason(self):
+        table = {key: days_after_failure(ladder) for key, ladder in RECOMMENDED.table.items()}
+
+        assert table["funds"] == [2, 4, 7, 9, 12, 14, 17, 21]
+        assert table["issuer"] == [1, 3, 5, 8, 11, 14, 17, 21]
+        assert table["technical"] == [1 / 24, 6 / 24, 1, 3, 6, 10, 15, 21]
+        assert table["limits"] == [1, 3, 7, 10, 14, 17, 19, 21]
+        assert {step.payday_within_days for step in RECOMMENDED.table["funds"]} == {2}
+        assert RECOMMENDED.horizon == timedelta(days=21)
+
+    def test_classic_decline_table(self):
+        table = {key: days_after_failure(ladder) for key, ladder in SEED_TABLE.table.items()}
+
+        assert table == {
+            "funds": [3, 7, 14, 30],
+            "issuer": [4 / 24, 1, 3, 7],
+            "technical": [1 / 24, 4 / 24, 1, 3],
+            "limits": [7],
+            "do_not_honor": [1],
+        }
+
+    @pytest.mark.parametrize(
+        ("preset", "days"),
+        [
+            (DAYS_3_5_7, [3, 5, 7]),
+            (DAYS_1_3_5_7, [1, 3, 5, 7]),
+            (STRIPE_CUSTOM, [3, 8, 15]),
+            (KAJABI, [5, 11, 16, 21]),
+            (FILL_30_DAYS, [4, 8, 11, 15, 19, 23, 26, 30]),
+        ],
+    )
+    def test_custom_presets(self, preset, days):
+        assert days_after_failure(preset.steps) == days
+
+    def test_kajabi_cancels(self):
+        assert KAJABI.final_action == "cancel"
+
+    @pytest.mark.parametrize(("tries", "days"), [(0, 5), (5, 4)])
+    def test_spread_needs_a_day_for_each_try(self, tries, days):
+        with pytest.raises(RulesError, match="a day for each"):
+            spread(tries=tries, days=days)
+
+
+def custom(*ladder, **fields):
+    return RetryRules("recoup", "custom", ladder, **fields)
+
+
+class TestValidate:
+    @pytest.mark.parametrize(
+        ("broken", "words"),
+        [
+            (custom(), "between 1 and 8"),
+            (custom(*[Step(24)] * 9), "between 1 and 8"),
+            (custom(Step(0)), "1 hour apart"),
+            (custom(Step(-5)), "1 hour apart"),
+            (custom(Step(24, payday_within_days=8)), "payday"),
+            (custom(Step(24, payday_within_days=-1)), "payday"),
+            (custom(Step(23, payday_within_days=1)), "a day or more later"),
+            (custom(Step(60 * 24), Step(1)), "within 60 days"),
+            (custom(Step(24), final_action="burn"), "'burn' is none of"),
+            (RetryRules("nobody", "custom", (Step(24),)), "'nobody' is none of"),
+            (RetryRules("recoup", "magic", (Step(24),)), "'magic' is none of"),
+            (RetryRules("recoup", "smart"), "Stripe's"),
+            (RetryRules("recoup", "decline_aware", (Step(24),)), "No decline reason"),
+            (RetryRules("recoup", "decline_aware", table={"funds": ()}), "No decline reason"),
+            (RetryRules("recoup", "decline_aware", table={"funds": (Step(0),)}), "funds"),
+        ],
+    )
+    def test_says_what_is_wrong(self, broken, words):
+        with pytest.raises(RulesError, match=words):
+            broken.validate()
+
+    def test_an_empty_schedule_for_one_reason_is_allowed(self):
+        RetryRules("recoup", "decline_aware", table={"funds": (Step(24),), "issuer": ()}).validate()
+
+    def test_sixty_days_and_eight_tries_are_allowed(self):
+        custom(*[Step(180)] * 8).validate()
+
+
+class TestFromJson:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"steps": "soon"},
+            {"steps": ["soon"]},
+            {"steps": [{"at": "10:00"}]},
+            {"steps": [{"wait_hours": "24"}]},
+            {"steps": [{"wait_hours": True}]},
+            {"steps": [{"wait_hours": 24, "at": "25:00"}]},
+            {"steps": []},
+            {"table": ["funds"]},
+            {"version": None},
+            {"engine": "nobody"},
+        ],
+    )
+    def test_refuses_what_it_did_not_write(self, change):
+        good = DAYS_3_5_7.to_json()
+        with pytest.raises(RulesError):
+            RetryRules.from_json({**good, **change})
+
+    def test_refuses_missing_values(self):
+        with pytest.raises(RulesError, match="engine"):
+            RetryRules.from_json({})
+
+
+def test_hours_after_the_failure_become_waits():
+    assert [step.wait_hours for step in steps_from_hours([4, 24, 72])] == [4, 20, 48]
