@@ -74,6 +74,13 @@ class Transaction(models.Model):
         max_length=200, blank=True, help_text="Whether Stripe will try again, in words."
     )
     billing_reason = models.CharField(max_length=64, blank=True)
+    is_first_purchase = models.BooleanField(
+        default=False, help_text="Its subscription never became active: no case, never past due."
+    )
+    is_processing = models.BooleanField(default=False, help_text="A bank debit is under way.")
+    needs_confirmation = models.BooleanField(default=False, help_text="Waits for 3-D Secure.")
+    is_paid_elsewhere = models.BooleanField(default=False)
+    is_disputed = models.BooleanField(default=False)
     at = models.DateTimeField(help_text="When it was first charged, else created.")
     paid_at = models.DateTimeField(null=True, blank=True)
     first_failed_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,28 @@
+"""How rows copied from Stripe are written: older never overwrites newer."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model
+
+
+def write_newer(
+    model: type[Model],
+    *,
+    keys: Mapping[str, Any],
+    values: Mapping[str, Any],
+    read_at: dt.datetime,
+) -> bool:
+    """Write one row of a read model unless what is stored was read later.
+
+    `keys` must be covered by a unique constraint of `model`. Safe without a lock: an insert that
+    loses against another worker's is followed by a second, conditional update. Answers whether
+    the row now holds `values`.
+    """
+    rows = model._default_manager.filter(**keys)
+    changes = {**values, "read_at": read_at}
+    if rows.filter(read_at__lte=read_at).update(**changes):
+        return True
+    model._default_manager.bulk_create([model(**keys, **changes)], ignore_conflicts=True)
+    return bool(rows.filter(read_at__lte=read_at).update(**changes))
