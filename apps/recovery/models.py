@@ -114,6 +114,9 @@ class RecoveryCase(models.Model):
     last_decline_code = models.CharField(max_length=64, blank=True)
     last_failure_code = models.CharField(max_length=64, blank=True)
     last_decline_words = models.CharField(max_length=200, blank=True)
+    seen = models.JSONField(
+        default=dict, help_text="What of the invoice decides its future, as last read."
+    )
     checked_at = models.DateTimeField(
         null=True, blank=True, help_text="When the invoice was last read for this case."
     )

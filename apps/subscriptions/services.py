@@ -17,6 +17,7 @@ from apps.transactions.models import Transaction
 Status = Subscription.Status
 
 ENDED = (Status.CANCELED, Status.COMPLETED, Status.INCOMPLETE_EXPIRED)
+RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 OWED = (Status.PAST_DUE, Status.UNPAID)
 NONPAYMENT_REASONS = ("payment_failed", "payment_disputed")
 LOST_FOR_NONPAYMENT = (
@@ -126,6 +127,15 @@ def _derive(row: Subscription) -> None:
         row.ended_for_nonpayment = True
     if row.installments_total:
         _count_installments(row)
+    _derive_access(row)
+
+
+def _derive_access(row: Subscription) -> None:
+    """Show access where nobody changed it: it comes with a running subscription."""
+    if row.access == Subscription.Access.NONE and row.status in RUNNING:
+        row.access = Subscription.Access.GRANTED
+    elif row.access == Subscription.Access.GRANTED and row.status in ENDED:
+        row.access = Subscription.Access.NONE
 
 
 def _owed_since(row: Subscription, running: Sequence[RecoveryCase]) -> dt.datetime | None:
@@ -162,3 +172,10 @@ def _count_installments(row: Subscription) -> None:
     if row.status == Status.CANCELED and is_paid:
         row.status = Status.COMPLETED
         row.ended_for_nonpayment = False
+
+
+def set_access(*, merchant: Merchant, subscription_id: str, access: str, by: str) -> None:
+    """Show on a subscription's row whether its customer may use the offer, and who decided."""
+    Subscription.objects.for_merchant(merchant).filter(
+        stripe_subscription_id=subscription_id
+    ).update(access=access, access_by=by)

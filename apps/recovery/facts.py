@@ -1,0 +1,179 @@
+"""From what was read and what we know of our own to the facts a decision is made of."""
+
+import datetime as dt
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from apps.customers.models import Customer, PaymentMethod
+from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
+from apps.dunning.money import Money
+from apps.recovery.models import RecoveryCase, Try
+from apps.stripe_gateway.facts import InvoiceFacts
+
+# Stripe's next try may be set a little after a first failure (billing automations), so a missing
+# time is no proof yet that Stripe has stopped.
+# Source: https://docs.stripe.com/billing/automations
+NEXT_TRY_GRACE = dt.timedelta(hours=24)
+CARD_WINDOW = dt.timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of an invoice decides its future; kept on the case, so that pages need no call."""
+
+    status: str
+    remaining: Money
+    automatic: bool
+    auto_advance: bool
+    next_payment_attempt: dt.datetime | None
+    processing: bool
+    requires_action: bool
+    subscription_status: str
+    method: Method | None
+
+    @classmethod
+    def of(cls, invoice: InvoiceFacts) -> "Seen":
+        """Take from a read what a decision needs."""
+        return cls(
+            status=invoice.status,
+            remaining=invoice.amount_remaining,
+            automatic=invoice.collection_method == "charge_automatically",
+            auto_advance=invoice.auto_advance,
+            next_payment_attempt=invoice.next_payment_attempt,
+            processing=invoice.processing,
+            requires_action=invoice.requires_action,
+            subscription_status=invoice.subscription.status if invoice.subscription else "",
+            method=invoice.method,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values, to be kept on a case."""
+        values = asdict(self)
+        values["next_payment_attempt"] = _iso(self.next_payment_attempt)
+        if self.method is not None:
+            values["method"]["changed_at"] = _iso(self.method.changed_at)
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Seen":
+        """Read what `to_json` wrote."""
+        method = values["method"]
+        if method is not None:
+            method = Method(**{**method, "changed_at": _moment(method["changed_at"])})
+        return cls(
+            **{
+                **values,
+                "remaining": Money(**values["remaining"]),
+                "next_payment_attempt": _moment(values["next_payment_attempt"]),
+                "method": method,
+            }
+        )
+
+
+def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts:
+    """Gather everything the policy may look at; two to four queries, no call."""
+    tries = tuple(
+        payment_try(one)
+        for one in Try.objects.filter(
+            merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
+        ).exclude(status=Try.Status.PENDING)
+    )
+    if seen.requires_action and not _awaits_authentication(tries):
+        # A charge that waits for 3-D Secure has not failed; for the policy it is the same refusal.
+        asked_at = max([case.failed_at, *(one.at for one in tries)])
+        tries += (PaymentTry(asked_at, False, Decline("authentication_required")),)
+    method = _method(case=case, method=seen.method)
+    return CaseFacts(
+        invoice_status=seen.status,
+        amount_remaining=seen.remaining,
+        first_failed_at=case.failed_at,
+        tries=tries,
+        retries_made=case.retries_made,
+        method=method,
+        zone=customer_zone(case),
+        collected_automatically=seen.automatic,
+        subscription_status=seen.subscription_status,
+        provider_next_try_at=seen.next_payment_attempt,
+        provider_has_retries=_provider_has_retries(case=case, seen=seen, tries=tries, now=now),
+        card_tries=_card_tries(case=case, method=method, now=now),
+        processing=seen.processing,
+    )
+
+
+def customer_zone(case: RecoveryCase) -> str:
+    """Name the customer's time zone, else the merchant's."""
+    zone = (
+        Customer.objects.filter(
+            merchant_id=case.merchant_id, stripe_customer_id=case.stripe_customer_id
+        )
+        .values_list("time_zone", flat=True)
+        .first()
+    )
+    return zone or case.merchant.time_zone
+
+
+def payment_try(one: Try) -> PaymentTry:
+    """Give a kept try as the policy reads it."""
+    return PaymentTry(
+        at=one.at,
+        succeeded=one.status == Try.Status.SUCCEEDED,
+        decline=one.decline,
+        method_reference=one.stripe_payment_method_id,
+        fingerprint=one.fingerprint,
+        method_type=one.method_type or "card",
+        reached_network=one.reached_network,
+    )
+
+
+def _awaits_authentication(tries: tuple[PaymentTry, ...]) -> bool:
+    last = max(tries, key=lambda one: one.at, default=None)
+    return bool(last and last.decline and last.decline.reason == "authentication_required")
+
+
+def _method(*, case: RecoveryCase, method: Method | None) -> Method | None:
+    """Add when its data last changed: events told us, the read alone does not."""
+    if method is None:
+        return None
+    changed_at = (
+        PaymentMethod.objects.filter(
+            merchant_id=case.merchant_id, stripe_payment_method_id=method.reference
+        )
+        .values_list("data_changed_at", flat=True)
+        .first()
+    )
+    return replace(method, changed_at=changed_at) if changed_at else method
+
+
+def _provider_has_retries(
+    *, case: RecoveryCase, seen: Seen, tries: tuple[PaymentTry, ...], now: dt.datetime
+) -> bool:
+    if not seen.auto_advance:
+        return False
+    if seen.next_payment_attempt is not None:
+        return True
+    return now - max([case.failed_at, *(one.at for one in tries)]) < NEXT_TRY_GRACE
+
+
+def _card_tries(
+    *, case: RecoveryCase, method: Method | None, now: dt.datetime
+) -> tuple[dt.datetime, ...]:
+    if method is None or not method.fingerprint:
+        return ()
+    return tuple(
+        Try.objects.filter(
+            merchant_id=case.merchant_id,
+            fingerprint=method.fingerprint,
+            reached_network=True,
+            at__gt=now - CARD_WINDOW,
+        )
+        .order_by("at")
+        .values_list("at", flat=True)
+    )
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None

@@ -1,0 +1,39 @@
+"""Carry out recovery. The public calls; each is safe to repeat."""
+
+from apps.recovery.services.attempts import carry_out, due_attempts, run_attempt
+from apps.recovery.services.events import append_event
+from apps.recovery.services.finishing import cases_to_finish, finish_case
+from apps.recovery.services.manual import NotNow, Started, reopen, retry_now, stop_case
+from apps.recovery.services.observing import (
+    observe_charge,
+    observe_invoice,
+    observe_method_change,
+    observe_subscription,
+    reconcile_cases,
+    refresh_case,
+)
+from apps.recovery.services.settling import settle_attempt, unsettled_attempts
+from apps.recovery.services.takeover import repeat_takeovers
+
+__all__ = [
+    "NotNow",
+    "Started",
+    "append_event",
+    "carry_out",
+    "cases_to_finish",
+    "due_attempts",
+    "finish_case",
+    "observe_charge",
+    "observe_invoice",
+    "observe_method_change",
+    "observe_subscription",
+    "reconcile_cases",
+    "refresh_case",
+    "reopen",
+    "repeat_takeovers",
+    "retry_now",
+    "run_attempt",
+    "settle_attempt",
+    "stop_case",
+    "unsettled_attempts",
+]

@@ -1,0 +1,124 @@
+"""The one place where money moves: claim, re-read, commit the request, pay, record.
+
+No transaction is open over a call to Stripe. A row is claimed by a conditional update; what is
+sent is committed before it is sent; what came of it is written from the call's own answer.
+"""
+
+import datetime as dt
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.recovery.models import Attempt, RecoveryCase
+from apps.recovery.services import outcomes
+from apps.recovery.services.guarding import forbidden
+from apps.recovery.services.observing import take_in
+from apps.recovery.services.planning import skip_attempt
+from apps.recovery.services.tries import note_failures, record_tries
+from apps.stripe_gateway import client as gateway
+from apps.stripe_gateway.errors import AccessDenied, GatewayError, NotFound
+from apps.stripe_gateway.facts import InvoiceFacts
+
+LEASE = dt.timedelta(seconds=150)
+"""Real time; longer than the slowest read and pay together (5 s + 30 s each, reads repeated)."""
+
+READ_AGAIN = dt.timedelta(minutes=5)
+
+
+def due_attempts(*, now: dt.datetime, limit: int = 200) -> list[int]:
+    """Give the ids of attempts whose time has come, longest due first."""
+    return list(
+        Attempt.objects.due(now=now).order_by("due_at", "id").values_list("pk", flat=True)[:limit]
+    )
+
+
+def run_attempt(*, attempt_id: int, now: dt.datetime) -> None:
+    """Charge one due attempt and record what came of it.
+
+    Safe to call twice and from two workers: only the caller that claims the row goes on.
+    """
+    if claim(attempt_id=attempt_id, now=now):
+        carry_out(attempt_id=attempt_id, now=now)
+
+
+def claim(*, attempt_id: int, now: dt.datetime) -> bool:
+    """Take a due attempt for this worker. False: another was first, or it is no longer due."""
+    if not Attempt.objects.due(now=now).filter(pk=attempt_id).exists():
+        return False
+    # No join in the update: PostgreSQL re-checks only the row's own columns after a lock wait.
+    mine = Attempt.objects.filter(pk=attempt_id, status=Attempt.Status.SCHEDULED, due_at__lte=now)
+    try:
+        with transaction.atomic(durable=True):
+            claimed = mine.update(
+                status=Attempt.Status.RUNNING,
+                claimed_at=now,
+                lease_until=timezone.now() + LEASE,
+            )
+    except IntegrityError:
+        return False  # another attempt of the case is running, processing or unknown
+    return claimed == 1
+
+
+def carry_out(*, attempt_id: int, now: dt.datetime) -> None:
+    """Bring a claimed attempt to its end. The caller holds its lease."""
+    attempt = Attempt.objects.select_related("case__merchant").get(pk=attempt_id)
+    case = attempt.case
+    try:
+        invoice = gateway.read_invoice(account=case.merchant, invoice_id=case.stripe_invoice_id)
+    except (AccessDenied, NotFound) as error:
+        outcomes.record_unusable(attempt_id=attempt_id, error=error, now=now)
+        return
+    except GatewayError:
+        outcomes.put_back(attempt_id=attempt_id, again_at=now + READ_AGAIN, now=now)
+        return
+    if _prepare(attempt_id=attempt_id, invoice=invoice, now=now):
+        send(attempt=attempt, invoice=invoice, now=now)
+
+
+def _prepare(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime) -> bool:
+    """Check every rule against the fresh read and commit the request; False: do not charge."""
+    with transaction.atomic(durable=True):
+        case, attempt = _lock_running(attempt_id)
+        if attempt is None:
+            return False
+        record_tries(merchant=case.merchant, invoice=invoice)
+        note_failures(case)
+        blocked = forbidden(attempt=attempt, invoice=invoice, now=now)
+        if blocked is not None:
+            skip_attempt(attempt=attempt, code=blocked[0], text=blocked[1], now=now)
+            take_in(case=case, invoice=invoice, now=now)
+            return False
+        attempt.sent_at = attempt.sent_at or now
+        attempt.request = {"invoice": case.stripe_invoice_id, "off_session": True}
+        attempt.lease_until = timezone.now() + LEASE
+        attempt.save(update_fields=["sent_at", "request", "lease_until"])
+        case.save()
+    return True
+
+
+def send(*, attempt: Attempt, now: dt.datetime, invoice: InvoiceFacts) -> None:
+    """Send the committed request under its key and record the answer.
+
+    Sent a second time, the same key makes Stripe repeat its first answer.
+    """
+    try:
+        answer = gateway.pay_invoice(
+            account=attempt.case.merchant, invoice_id=invoice.id, key=str(attempt.key)
+        )
+    except GatewayError as error:
+        outcomes.record_error(attempt_id=attempt.pk, error=error, invoice=invoice, now=now)
+    else:
+        outcomes.record_answer(attempt_id=attempt.pk, invoice=answer, now=now)
+
+
+def _lock_running(attempt_id: int) -> tuple[RecoveryCase, Attempt | None]:
+    """Lock the case, then read the attempt again; None if it is not running any more."""
+    case_id = Attempt.objects.values_list("case_id", flat=True).get(pk=attempt_id)
+    case = (
+        RecoveryCase.objects.select_for_update(of=("self",))
+        .select_related("merchant")
+        .get(pk=case_id)
+    )
+    attempt = Attempt.objects.get(pk=attempt_id)
+    attempt.case = case
+    return case, attempt if attempt.status == Attempt.Status.RUNNING else None

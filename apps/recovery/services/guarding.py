@@ -1,0 +1,40 @@
+"""What forbids a charge at the last moment, judged on a read from just before it."""
+
+import datetime as dt
+
+from apps.dunning.policy import check_before_charge
+from apps.dunning.rules import RetryRules
+from apps.recovery.facts import Seen, case_facts
+from apps.recovery.models import Attempt, RecoveryCase
+from apps.recovery.services.closing import end_of
+from apps.stripe_gateway.facts import InvoiceFacts
+
+KEY_LIFE = dt.timedelta(hours=23)
+"""Stripe may forget a key after 24 hours; an older one could charge a second time.
+
+Source: https://docs.stripe.com/api/idempotent_requests
+"""
+
+
+def forbidden(
+    *, attempt: Attempt, invoice: InvoiceFacts, now: dt.datetime
+) -> tuple[str, str] | None:
+    """Give the code and words of the first thing that forbids this charge now; None if it may go.
+
+    Every path that sends a charge asks here, manual retries and repeats included.
+    """
+    case = attempt.case
+    if case.status != RecoveryCase.Status.OPEN:
+        return "case_closed", f"The case is {case.get_status_display().lower()}."
+    if not case.merchant.charging_on:
+        return "charging_off", "Charging is switched off."
+    if attempt.sent_at is not None and now - attempt.sent_at >= KEY_LIFE:
+        return "key_too_old", "Its first sending is too long ago to be repeated safely."
+    if end_of(invoice, case) is not None:
+        return "not_needed", "Nothing is left to charge here."
+    stripe_goes_on = invoice.auto_advance or invoice.next_payment_attempt is not None
+    if case.engine == RecoveryCase.Engine.RECOUP and stripe_goes_on:
+        return "stripe_retries", "Stripe's own retries are on for this invoice again."
+    facts = case_facts(case=case, seen=Seen.of(invoice), now=now)
+    blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
+    return (blocked.code, blocked.text) if blocked else None

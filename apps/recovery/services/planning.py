@@ -1,0 +1,170 @@
+"""Ask the policy what comes next and keep its answer: the next attempt, a wait, or the end."""
+
+import datetime as dt
+import uuid
+
+from apps.dunning.decision import (
+    Decision,
+    GiveUp,
+    LeaveToStripe,
+    Reason,
+    RetryAt,
+    WaitForCustomer,
+)
+from apps.dunning.policy import next_step
+from apps.dunning.rules import RetryRules
+from apps.recovery.facts import Seen, case_facts
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.recovery.services.events import append_event
+from apps.stripe_gateway.facts import InvoiceFacts
+
+LOOK_AGAIN = dt.timedelta(hours=6)
+"""How long a case goes without being read when nothing else is due: webhooks may be lost."""
+
+
+def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> None:
+    """Decide the next step of an open case and store it.
+
+    The caller holds the case's row lock, has recorded the tries of `invoice`, and saves nothing
+    else of the case afterwards. Nothing is decided while an attempt is unsettled.
+    """
+    seen = Seen.of(invoice)
+    case.seen = seen.to_json()
+    unsettled = case.attempts.unsettled().first()
+    if unsettled is not None:
+        _show_unsettled(case, unsettled, now)
+    else:
+        facts = case_facts(case=case, seen=seen, now=now)
+        decision = next_step(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
+        _keep(case=case, decision=decision, now=now)
+    case.save()
+
+
+def reasons_json(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
+    """Give reasons as stored on cases and attempts."""
+    return [{"code": reason.code, "text": reason.text} for reason in reasons]
+
+
+def _show_unsettled(case: RecoveryCase, attempt: Attempt, now: dt.datetime) -> None:
+    if attempt.status == Attempt.Status.PROCESSING:
+        case.next_step = RecoveryCase.Step.PROCESSING
+        text = "The bank is working on the payment; the answer takes hours or days."
+    else:
+        case.next_step = RecoveryCase.Step.CHECKING
+        text = "A charge is under way; nothing else is tried until Stripe's answer is known."
+    case.next_try_at = None
+    case.reasons = [{"code": attempt.status, "text": text}]
+    case.decide_by = now + LOOK_AGAIN
+
+
+def _keep(*, case: RecoveryCase, decision: Decision, now: dt.datetime) -> None:
+    case.reasons = reasons_json(decision.reasons)
+    case.next_try_at = None
+    if isinstance(decision, RetryAt):
+        _schedule(case=case, decision=decision, now=now)
+        return
+    _unschedule(case=case, reasons=decision.reasons, now=now)
+    if isinstance(decision, WaitForCustomer):
+        _wait(case=case, decision=decision, now=now)
+    elif isinstance(decision, LeaveToStripe):
+        case.next_step = RecoveryCase.Step.STRIPE
+        case.next_try_at = decision.until
+        case.decide_by = now + LOOK_AGAIN
+    elif isinstance(decision, GiveUp):
+        _end(case=case, decision=decision, now=now)
+
+
+def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> None:
+    attempt = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
+    uses_step = decision.number > 0
+    if attempt is None:
+        attempt = Attempt(case=case, number=_next_number(case))
+    elif attempt.due_at <= now and attempt.uses_step == uses_step:
+        # Due already: planning again must not push it away from the worker that will take it.
+        case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
+        case.decide_by = now + LOOK_AGAIN
+        return
+    changed = attempt.due_at != decision.due_at
+    attempt.due_at = decision.due_at
+    attempt.uses_step = uses_step
+    attempt.reasons = case.reasons
+    attempt.save()
+    case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
+    case.decide_by = attempt.due_at + LOOK_AGAIN
+    if changed:
+        append_event(
+            case=case,
+            kind=CaseEvent.Kind.PLANNED,
+            key=f"planned:{attempt.number}:{attempt.due_at.isoformat()}",
+            at=now,
+            text=decision.reasons[0].text,
+            data={
+                "attempt": attempt.number,
+                "due_at": attempt.due_at.isoformat(),
+                "reasons": case.reasons,
+            },
+        )
+
+
+def _next_number(case: RecoveryCase) -> int:
+    last = case.attempts.order_by("-number").values_list("number", flat=True).first()
+    return (last or 0) + 1
+
+
+def _unschedule(*, case: RecoveryCase, reasons: tuple[Reason, ...], now: dt.datetime) -> None:
+    """Close the planned attempt with the reason why it will not be made."""
+    attempt = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
+    if attempt is not None:
+        skip_attempt(attempt=attempt, code=reasons[0].code, text=reasons[0].text, now=now)
+
+
+def skip_attempt(*, attempt: Attempt, code: str, text: str, now: dt.datetime) -> None:
+    """Settle an attempt that made no charge, with a reason the merchant reads.
+
+    The caller holds the case's row lock.
+    """
+    attempt.status = Attempt.Status.SKIPPED
+    attempt.skip_reason = code[:64]
+    attempt.note = text[:500]
+    attempt.settled_at = now
+    attempt.lease_until = None
+    attempt.save()
+    append_event(
+        case=attempt.case,
+        kind=CaseEvent.Kind.SKIPPED,
+        key=f"skipped:{attempt.number}",
+        at=now,
+        text=f"Retry {attempt.number} was not made. {text}",
+        data={"attempt": attempt.number, "code": code},
+    )
+
+
+def _end(*, case: RecoveryCase, decision: GiveUp, now: dt.datetime) -> None:
+    """Commit the final action with its own key; `finishing` carries it out."""
+    case.decide_by = now
+    if case.next_step == RecoveryCase.Step.FINAL_ACTION:
+        return
+    case.next_step = RecoveryCase.Step.FINAL_ACTION
+    append_event(
+        case=case,
+        kind=CaseEvent.Kind.FINAL_ACTION,
+        key=f"final_action:{case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).count() + 1}",
+        at=now,
+        text=decision.reasons[0].text,
+        data={"action": decision.final_action, "key": str(uuid.uuid4())},
+    )
+
+
+def _wait(*, case: RecoveryCase, decision: WaitForCustomer, now: dt.datetime) -> None:
+    changed = case.next_step != decision.what
+    case.next_step = RecoveryCase.Step(decision.what)
+    case.decide_by = min(decision.until, now + LOOK_AGAIN)
+    if changed:
+        append_event(
+            case=case,
+            kind=CaseEvent.Kind.WAITING,
+            key=f"waiting:{decision.what}:{now.isoformat()}",
+            at=now,
+            text=decision.reasons[0].text,
+            data={"what": decision.what, "until": decision.until.isoformat()},
+        )
