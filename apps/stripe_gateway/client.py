@@ -2,62 +2,155 @@
 
 Nothing here runs inside a transaction. `account` is whose Stripe account is meant (a Merchant
 fits); the key comes from the settings. Reads may be repeated by the library; a pay call never is.
-Every object read is kept for the mirror (`mirror.keep`).
+Every object read is kept for the mirror.
+
+Every call may raise `AccessDenied`, `NotFound`, `BadRequest`, `Busy` and `OutcomeUnknown`.
 """
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
-
 from apps.dunning.facts import Method
+from apps.stripe_gateway import mirror
+from apps.stripe_gateway.account import (
+    check_key,
+    create_webhook_endpoint,
+    list_events,
+    missing_permissions,
+    webhook_endpoint_at,
+)
+from apps.stripe_gateway.connection import body_of, options, stripe_client
+from apps.stripe_gateway.errors import OutcomeUnknown, UnreadableAnswer
 from apps.stripe_gateway.facts import (
-    AccountInfo,
     ChargeFacts,
     CustomerFacts,
     InvoiceFacts,
     SubscriptionFacts,
 )
+from apps.stripe_gateway.product_names import known_names, names_of
+from apps.stripe_gateway.readers.charges import charge_facts
+from apps.stripe_gateway.readers.common import Json, dig, ident, own_id, rows
+from apps.stripe_gateway.readers.customers import customer_facts
+from apps.stripe_gateway.readers.invoices import intents_of, invoice_facts, names_wanted
+from apps.stripe_gateway.readers.methods import method_from
+from apps.stripe_gateway.readers.subscriptions import product_ids, subscription_facts
+from apps.stripe_gateway.signature import verify_signature
+from apps.stripe_gateway.translation import our_errors
+from apps.stripe_gateway.transport import StripeAccount, use_http_client
 
+__all__ = [
+    "StripeAccount",
+    "cancel_subscription",
+    "check_key",
+    "create_webhook_endpoint",
+    "invoice_of_payment_intent",
+    "list_events",
+    "mark_uncollectible",
+    "missing_permissions",
+    "pay_invoice",
+    "read_charge",
+    "read_customer",
+    "read_invoice",
+    "read_payment_method",
+    "read_subscription",
+    "stop_stripe_retries",
+    "use_http_client",
+    "verify_signature",
+    "webhook_endpoint_at",
+]
 
-class StripeAccount(Protocol):
-    """Whose account a call is about: the platform's own, or one connected to it."""
+SUBSCRIPTION_EXPAND = ["default_payment_method", "default_source", "schedule"]
+CUSTOMER_EXPAND = ["invoice_settings.default_payment_method", "default_source"]
+INVOICE_EXPAND = [
+    "payments.data.payment.payment_intent",
+    "default_payment_method",
+    *(f"customer.{path}" for path in CUSTOMER_EXPAND),
+    *(f"parent.subscription_details.subscription.{path}" for path in SUBSCRIPTION_EXPAND),
+]
+"""What an invoice's answer brings along. Stripe refuses paths of more than four names, list levels
+included, so that charges need a call of their own.
 
-    @property
-    def stripe_account_id(self) -> str: ...
-    @property
-    def livemode(self) -> bool: ...
-    @property
-    def is_connected(self) -> bool: ...
+Source: https://docs.stripe.com/api/expanding_objects
+"""
+
+TRIES_OF_ONE_INTENT = 100
 
 
 def read_invoice(*, account: StripeAccount, invoice_id: str) -> InvoiceFacts:
-    """Read an invoice with its customer, subscription, methods and every charge made for it."""
-    raise NotImplementedError
+    """Read an invoice with its customer, subscription, methods and every charge made for it.
+
+    One call, and one more for each intent that was charged (nearly always one).
+    """
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.invoices.retrieve(
+                invoice_id, {"expand": INVOICE_EXPAND}, options(account)
+            )
+        )
+    return _whole_invoice(account, answer)
 
 
 def read_subscription(*, account: StripeAccount, subscription_id: str) -> SubscriptionFacts:
     """Read a subscription with its default payment method and payment plan."""
-    raise NotImplementedError
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.subscriptions.retrieve(
+                subscription_id, {"expand": SUBSCRIPTION_EXPAND}, options(account)
+            )
+        )
+    return _subscription(account, answer)
 
 
 def read_customer(*, account: StripeAccount, customer_id: str) -> CustomerFacts:
     """Read a customer with the default payment method; a deleted one answers `is_deleted`."""
-    raise NotImplementedError
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.customers.retrieve(
+                customer_id, {"expand": CUSTOMER_EXPAND}, options(account)
+            )
+        )
+    mirror.keep(account=account, answer=answer)
+    return customer_facts(answer)
 
 
 def read_charge(*, account: StripeAccount, charge_id: str) -> ChargeFacts:
-    """Read one charge; its invoice is named where Stripe names it."""
-    raise NotImplementedError
+    """Read one charge and name its invoice.
+
+    A charge with an intent costs a second call where it does not name its invoice itself.
+    """
+    with our_errors():
+        answer = body_of(stripe_client().v1.charges.retrieve(charge_id, {}, options(account)))
+    mirror.keep(account=account, answer=answer)
+    facts = charge_facts(answer)
+    intent_id = facts.tried.payment_intent_id
+    if facts.invoice_id or not intent_id:
+        return facts
+    invoice_id = invoice_of_payment_intent(account=account, payment_intent_id=intent_id)
+    return charge_facts(answer, invoice_id=invoice_id)
 
 
 def read_payment_method(*, account: StripeAccount, payment_method_id: str) -> tuple[Method, str]:
     """Read a payment method; answers it and its customer's id ("" when detached)."""
-    raise NotImplementedError
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.payment_methods.retrieve(payment_method_id, {}, options(account))
+        )
+    mirror.keep(account=account, answer=answer)
+    return method_from(answer) or Method(own_id(answer, "payment method")), ident(
+        answer, "customer"
+    )
 
 
 def invoice_of_payment_intent(*, account: StripeAccount, payment_intent_id: str) -> str:
     """Find the invoice an intent pays; "" when it pays none."""
-    raise NotImplementedError
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.invoice_payments.list(
+                {
+                    "payment": {"type": "payment_intent", "payment_intent": payment_intent_id},
+                    "limit": 1,
+                },
+                options(account),
+            )
+        )
+    return next((ident(payment, "invoice") for payment in rows(answer)), "")
 
 
 def pay_invoice(
@@ -65,35 +158,112 @@ def pay_invoice(
 ) -> InvoiceFacts:
     """Charge an open invoice once, off-session; the answer is the fresh read.
 
-    `key` is the idempotency key of this one intended try; a repeat with it never charges twice.
+    `key` is the idempotency key of this one intended try: commit it before calling, and repeat
+    the call only with it. The library repeats nothing; 5 s to connect, 30 s for the answer. An
+    answer that is still open means a bank debit under way (`processing`).
+
+    Raises:
+        PaymentDeclined: charged and refused; the error names the charge.
+        NeedsAuthentication: the customer must confirm.
+        InvoiceNotOpen: paid, void, uncollectible or a draft; nothing was charged.
+        NoPaymentMethod: nothing on file; nothing was charged.
+        KeyMismatch: the key was used with other parameters; nothing was charged.
+        Busy: nothing was charged; same key later.
+        OutcomeUnknown: it may have been charged; same key, or read the invoice first.
     """
-    raise NotImplementedError
+    with our_errors():
+        client = stripe_client()
+        wanted = options(account, key=key, retries=0)
+        if payment_method_id:
+            paid = client.v1.invoices.pay(
+                invoice_id,
+                {
+                    "off_session": True,
+                    "expand": INVOICE_EXPAND,
+                    "payment_method": payment_method_id,
+                },
+                wanted,
+            )
+        else:
+            paid = client.v1.invoices.pay(
+                invoice_id, {"off_session": True, "expand": INVOICE_EXPAND}, wanted
+            )
+    answer = body_of(paid)
+    try:
+        names = known_names(account=account, product_ids=names_wanted(answer))
+        facts = invoice_facts(answer, product_names=names)
+    except UnreadableAnswer as error:
+        raise OutcomeUnknown(str(error)) from error
+    mirror.keep(account=account, answer=answer)
+    return facts
 
 
 def stop_stripe_retries(*, account: StripeAccount, invoice_id: str, key: str) -> InvoiceFacts:
-    """Set `auto_advance=false`: Stripe stops trying, reminding and ending on this invoice."""
-    raise NotImplementedError
+    """Set `auto_advance=false`: Stripe stops trying, reminding and ending on this invoice.
+
+    Raises:
+        InvoiceNotOpen: there is nothing left to stop.
+    """
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.invoices.update(
+                invoice_id,
+                {"auto_advance": False, "expand": INVOICE_EXPAND},
+                options(account, key=key),
+            )
+        )
+    return _whole_invoice(account, answer)
+
+
+def mark_uncollectible(*, account: StripeAccount, invoice_id: str, key: str) -> InvoiceFacts:
+    """Write an invoice off as bad debt: not void, still payable, its subscription goes on.
+
+    Raises:
+        InvoiceNotOpen: paid or void in the meantime.
+    """
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.invoices.mark_uncollectible(
+                invoice_id, {"expand": INVOICE_EXPAND}, options(account, key=key)
+            )
+        )
+    return _whole_invoice(account, answer)
 
 
 def cancel_subscription(
     *, account: StripeAccount, subscription_id: str, key: str
 ) -> SubscriptionFacts:
-    """End a subscription now; its open invoices stay open."""
-    raise NotImplementedError
+    """End a subscription now, without proration; its open invoices stay open."""
+    with our_errors():
+        answer = body_of(
+            stripe_client().v1.subscriptions.cancel(
+                subscription_id, {"expand": SUBSCRIPTION_EXPAND}, options(account, key=key)
+            )
+        )
+    return _subscription(account, answer)
 
 
-def list_events(
-    *, account: StripeAccount, since: dt.datetime, types: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Give the raw events created at or after `since`, newest first, as Stripe would send them."""
-    raise NotImplementedError
+def _whole_invoice(account: StripeAccount, answer: Json) -> InvoiceFacts:
+    charges = [
+        charge
+        for intent in intents_of(answer)
+        if dig(intent, "latest_charge")
+        for charge in _charges(account, ident(intent, "id"))
+    ]
+    mirror.keep(account=account, answer=answer, charges=charges)
+    names = names_of(account=account, product_ids=names_wanted(answer))
+    return invoice_facts(answer, charges=charges, product_names=names)
 
 
-def check_key() -> AccountInfo:
-    """Read the account behind the key of the settings."""
-    raise NotImplementedError
+def _charges(account: StripeAccount, payment_intent_id: str) -> list[Json]:
+    with our_errors():
+        answer = stripe_client().v1.charges.list(
+            {"payment_intent": payment_intent_id, "limit": TRIES_OF_ONE_INTENT}, options(account)
+        )
+    return list(rows(body_of(answer)))
 
 
-def create_webhook_endpoint(*, url: str, events: Sequence[str], connect: bool) -> str:
-    """Create a webhook endpoint at the pinned API version; answers its signing secret."""
-    raise NotImplementedError
+def _subscription(account: StripeAccount, answer: Json) -> SubscriptionFacts:
+    mirror.keep(account=account, answer=answer)
+    names = names_of(account=account, product_ids=product_ids(answer))
+    return subscription_facts(answer, product_names=names)

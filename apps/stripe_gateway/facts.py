@@ -129,6 +129,8 @@ class EventHint:
     customer_id: str = ""
     subscription_id: str = ""
     payment_intent_id: str = ""
+    charge_id: str = ""
+    payment_method_id: str = ""
     changed: tuple[str, ...] = ()  # top-level names in previous_attributes
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
+from config import loop
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 env = environ.Env()
@@ -170,19 +172,28 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_RESULT_EXPIRES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = loop.broker_options(CELERY_BROKER_URL)
+CELERY_TASK_QUEUES = loop.QUEUES
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = [loop.route]
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 # Seconds between the wake-ups of the loop; the demo ticks faster.
 LOOP_INTERVAL_SECONDS = env.int("LOOP_INTERVAL_SECONDS", default=60)
+CELERY_BEAT_SCHEDULE = loop.beat_schedule(LOOP_INTERVAL_SECONDS)
 
-# Stripe
-STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
+# Stripe. The real key has a name that dj-stripe does not know: it would store what it finds under
+# STRIPE_SECRET_KEY. It gets a stand-in instead, and the gateway puts on the real one.
+GATEWAY_STRIPE_KEY = env.str("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_API_VERSION = "2026-08-26.dahlia"
-# dj-stripe never sees a real key: the gateway's HTTP client puts on the real one.
-STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.split("_")[1:2] == ["live"]
-STRIPE_TEST_SECRET_KEY = "sk_test_standinstandinstandin00"  # noqa: S105
+# Whether what is read from Stripe is kept for dj-stripe's tables (rebuild and the admin).
+MIRROR_STRIPE = env.bool("MIRROR_STRIPE", default=True)
+STRIPE_LIVE_MODE = GATEWAY_STRIPE_KEY.split("_")[1:2] == ["live"]
+STRIPE_API_HOST = STRIPE_API_BASE
+STRIPE_SECRET_KEY = STRIPE_TEST_SECRET_KEY = "sk_test_standinstandinstandin00"  # noqa: S105
 STRIPE_LIVE_SECRET_KEY = "sk_live_standinstandinstandin00"  # noqa: S105
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 

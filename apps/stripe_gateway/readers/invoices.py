@@ -1,0 +1,246 @@
+"""Invoices, before and after 2025-03-31.basil.
+
+Before, an invoice named its charge, intent and subscription itself. Since, `payments` leads to the
+intents, `parent` to the subscription, and the flags `paid` and `paid_out_of_band` are gone.
+
+Source: https://docs.stripe.com/changelog/basil/2025-03-31/add-support-for-multiple-partial-payments-on-invoices
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from apps.stripe_gateway.facts import InvoiceFacts, TryFacts
+from apps.stripe_gateway.readers.charges import EPOCH, try_of_charge
+from apps.stripe_gateway.readers.common import (
+    Json,
+    dig,
+    expanded,
+    ident,
+    moment,
+    money,
+    own_id,
+    rows,
+    text,
+    whole,
+)
+from apps.stripe_gateway.readers.customers import customer_facts
+from apps.stripe_gateway.readers.methods import charged_now, method_from
+from apps.stripe_gateway.readers.subscriptions import NO_NAMES, product_ids, subscription_facts
+
+LINE_TEXT = re.compile(r"(?:\d+ \u00d7 )?(?P<name>.+?)(?: \(at .+\))?", re.DOTALL)
+"""How Stripe describes a line: count, name, price in brackets."""
+
+WAITS_FOR_CUSTOMER = frozenset({"requires_action", "requires_source_action"})
+
+
+def invoice_facts(
+    answer: Json,
+    *,
+    charges: Iterable[Json] = (),
+    product_names: Mapping[str, str] = NO_NAMES,
+) -> InvoiceFacts:
+    """Read an invoice with everything its answer expands.
+
+    `charges` are the charges of its intents, read separately; `product_names` lends names of
+    products that Stripe sent as ids.
+    """
+    intents = tuple(intents_of(answer))
+    tries = _tries(answer, intents, charges)
+    customer = expanded(answer, "customer")
+    subscription = _subscription(answer)
+    subscription_id = subscription_id_of(answer)
+    known = [
+        method_from(dig(customer, "invoice_settings", "default_payment_method")),
+        *(method_from(dig(intent, "payment_method")) for intent in intents),
+        *(one.method for one in reversed(tries)),
+    ]
+    method, method_field = charged_now(
+        invoice=answer, subscription=subscription, customer=customer, known=known
+    )
+    line = main_line(answer)
+    product_id = _line_product(line)
+    status = text(answer, "status")
+    return InvoiceFacts(
+        id=own_id(answer, "invoice"),
+        status=status,
+        customer_id=ident(answer, "customer"),
+        subscription_id=subscription_id,
+        collection_method=text(answer, "collection_method") or "charge_automatically",
+        billing_reason=text(answer, "billing_reason"),
+        auto_advance=bool(dig(answer, "auto_advance")),
+        attempt_count=whole(answer, "attempt_count"),
+        next_payment_attempt=moment(answer, "next_payment_attempt"),
+        amount_due=money(answer, "amount_due"),
+        amount_remaining=money(answer, "amount_remaining"),
+        amount_paid=money(answer, "amount_paid"),
+        created_at=moment(answer, "created") or EPOCH,
+        livemode=bool(dig(answer, "livemode")),
+        number=text(answer, "number"),
+        description=text(answer, "description"),
+        offer_name=_offer_name(line, product_id, product_names),
+        product_id=product_id,
+        hosted_invoice_url=text(answer, "hosted_invoice_url"),
+        due_at=moment(answer, "due_date"),
+        paid_at=moment(answer, "status_transitions", "paid_at"),
+        paid_out_of_band=_paid_elsewhere(answer, tries),
+        processing=status == "open"
+        and any(text(intent, "status") == "processing" for intent in intents),
+        requires_action=status == "open"
+        and any(text(intent, "status") in WAITS_FOR_CUSTOMER for intent in intents),
+        tries=tries,
+        method=method,
+        method_field=method_field,
+        customer=customer_facts(customer) if customer else None,
+        subscription=subscription_facts(subscription, product_names=product_names)
+        if subscription
+        else None,
+    )
+
+
+def subscription_id_of(answer: object) -> str:
+    """Name the subscription an invoice bills; "" for a one-off invoice or a quote's."""
+    return ident(answer, "parent", "subscription_details", "subscription") or ident(
+        answer, "subscription"
+    )
+
+
+def intents_of(answer: object) -> Iterator[Json]:
+    """Walk the expanded payment intents of an invoice, the default payment first."""
+    payments = sorted(rows(answer, "payments"), key=lambda one: not dig(one, "is_default"))
+    for payment in payments:
+        intent = expanded(payment, "payment", "payment_intent")
+        if intent is not None and text(payment, "status") != "canceled":
+            yield intent
+    old = expanded(answer, "payment_intent")
+    if old is not None:
+        yield old
+
+
+def names_wanted(answer: object) -> tuple[str, ...]:
+    """List the products an invoice and its subscription name only by id."""
+    line = main_line(answer)
+    own = "" if _expanded_name(line) else _line_product(line)
+    subscription = _subscription(answer)
+    return tuple(dict.fromkeys(one for one in (own, *product_ids(subscription)) if one))
+
+
+def main_line(answer: object) -> Json | None:
+    """Choose the line that tells what was bought: no proration if possible, then the largest."""
+
+    def rank(line: Json) -> tuple[bool, int]:
+        return not _is_proration(line), whole(line, "amount")
+
+    return max(rows(answer, "lines"), key=rank, default=None)
+
+
+def _tries(
+    answer: Json, intents: tuple[Json, ...], charges: Iterable[Json]
+) -> tuple[TryFacts, ...]:
+    """Gather every charge in sight, once each, oldest first."""
+    errors = {
+        ident(intent, "last_payment_error", "charge"): expanded(intent, "last_payment_error")
+        for intent in intents
+    }
+    found = [
+        *charges,
+        *(one for intent in intents for one in rows(intent, "charges")),
+        *(expanded(intent, "latest_charge") for intent in intents),
+        *(expanded(payment, "payment", "charge") for payment in rows(answer, "payments")),
+        expanded(answer, "charge"),
+    ]
+    tries = {
+        text(charge, "id"): try_of_charge(charge, errors.get(text(charge, "id")))
+        for charge in reversed(found)
+        if charge is not None
+    }
+    for intent in intents:
+        paid = _paying_try(answer, intent)
+        if paid is not None:
+            tries.setdefault(paid.charge_id, paid)
+    return tuple(sorted(tries.values(), key=lambda one: (one.at, one.charge_id)))
+
+
+def _paying_try(answer: Json, intent: Json) -> TryFacts | None:
+    """Read the charge that paid from its intent alone: a pay call's answer names it only by id."""
+    charge_id = ident(intent, "latest_charge")
+    paid_at = moment(answer, "status_transitions", "paid_at")
+    if text(intent, "status") != "succeeded" or not charge_id or paid_at is None:
+        return None
+    reference = ident(intent, "payment_method")
+    subscription, customer = _subscription(answer), expanded(answer, "customer")
+    method, _ = charged_now(
+        invoice={"default_payment_method": dig(intent, "payment_method")},
+        subscription=None,
+        customer=None,
+        known=(
+            method_from(dig(subscription, "default_payment_method")),
+            method_from(dig(customer, "invoice_settings", "default_payment_method")),
+        ),
+    )
+    return TryFacts(
+        charge_id=charge_id,
+        payment_intent_id=ident(intent, "id"),
+        at=paid_at,
+        status="succeeded",
+        amount=money(intent, "amount_received"),
+        method=method if reference else None,
+        decline=None,
+    )
+
+
+def _paid_elsewhere(answer: Json, tries: tuple[TryFacts, ...]) -> bool:
+    """Tell whether an invoice was marked paid without a charge of ours or Stripe's.
+
+    Since 2025-03-31.basil no flag says so: then no payment is by charge or intent, or, where the
+    payments were not expanded, nothing was ever attempted although the whole amount counts as paid.
+    """
+    if dig(answer, "paid_out_of_band"):
+        return True
+    if text(answer, "status") != "paid" or whole(answer, "amount_paid") <= 0:
+        return False
+    if any(one.status == "succeeded" for one in tries):
+        return False
+    payments = list(rows(answer, "payments"))
+    if payments:
+        return not any(
+            text(one, "status") == "paid"
+            and text(one, "payment", "type") in ("payment_intent", "charge")
+            for one in payments
+        )
+    return dig(answer, "attempted") is False
+
+
+def _subscription(answer: object) -> Json | None:
+    return expanded(answer, "parent", "subscription_details", "subscription") or expanded(
+        answer, "subscription"
+    )
+
+
+def _is_proration(line: Json) -> bool:
+    new = dig(line, "parent", "subscription_item_details", "proration")
+    return bool(dig(line, "proration") or new)
+
+
+def _line_product(line: object) -> str:
+    return (
+        ident(line, "pricing", "price_details", "product")
+        or ident(line, "price", "product")
+        or ident(line, "plan", "product")
+    )
+
+
+def _expanded_name(line: object) -> str:
+    return (
+        text(line, "pricing", "price_details", "product", "name")
+        or text(line, "price", "product", "name")
+        or text(line, "plan", "product", "name")
+    )
+
+
+def _offer_name(line: object, product_id: str, names: Mapping[str, str]) -> str:
+    described = LINE_TEXT.fullmatch(text(line, "description"))
+    return (
+        _expanded_name(line)
+        or names.get(product_id, "")
+        or (described["name"] if described else "")
+    )
