@@ -55,10 +55,11 @@ class LeaveToStripe:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Nothing more is tried. Carry out `final_action`.
+    """Nothing more is tried: the case is lost. Carry out `final_action`.
 
-    "none" means there is nothing to carry out and nothing was lost by us: the invoice was settled
-    or closed elsewhere, the subscription ended, or Stripe's own final action applies.
+    "none" means that it is not lost but stopped: the invoice was settled or closed elsewhere, the
+    subscription ended, or the Stripe account was taken away. Once Stripe's own retries are used up
+    the answer is "leave_past_due": what follows is set in Stripe.
     """
 
     final_action: FinalAction | Literal["none"]

@@ -122,14 +122,14 @@ def _at_once(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision | N
 
 def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
     last, method = facts.last_try, facts.method
-    if last is None or method is None:
-        return None
     recent = sum(one.at > now - timedelta(hours=24) for one in facts.tries)
-    if recent >= TRIES_A_DAY_AT_ONCE:
+    if method is None or recent >= TRIES_A_DAY_AT_ONCE:
         return None
-    if not same_method(last, method) or happened(method.changed_at, last.at, now):
+    since = last.at if last else facts.first_failed_at
+    another = last is not None and not same_method(last, method)
+    if another or happened(method.changed_at, since, now):
         return Reason("card_changed", "The card changed: tried at once, no step of the schedule.")
-    if happened(facts.confirmed_in_person_at, last.at, now):
+    if happened(facts.confirmed_in_person_at, since, now):
         text = "The customer confirmed with their bank: tried at once, no step of the schedule."
         return Reason("customer_confirmed", text)
     return None

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from apps.dunning.bans import ban_on
 from apps.dunning.facts import Decline, Method
-from apps.dunning.guards import check_before_charge
+from apps.dunning.guards import check_before_charge, floors
 from apps.dunning.limits import CARD_LIMITS, CardLimit, free_from, limits_for
 from apps.dunning.money import Money
 from apps.dunning.presets import RECOMMENDED, STRIPE_SMART
@@ -49,6 +50,13 @@ def test_a_soft_decline_may_be_tried_again():
 )
 def test_state_forbids(change, expected):
     assert check(case("insufficient_funds", **change)) == expected
+
+
+def test_without_a_method_no_other_rule_is_asked():
+    facts = case("lost_card", method=None)
+
+    assert ban_on(facts, now=NOW) is None
+    assert list(floors(facts, now=NOW)) == []
 
 
 class TestHardDeclines:

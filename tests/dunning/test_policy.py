@@ -340,6 +340,13 @@ class TestAtOnce:
         assert (decision.due_at, decision.number) == (self.NOW, 0)
         assert codes_of(decision) == [reason]
 
+    def test_a_first_card_after_a_failure_without_any(self):
+        facts = case(first_failed_at=FAILED_AT, method=replace(CARD, changed_at=self.NOW))
+
+        decision = ask(facts, now=self.NOW)
+
+        assert (decision.due_at, decision.number) == (self.NOW, 0)
+
     def test_also_when_the_schedule_is_used_up(self):
         facts = case("generic_decline", retries_made=8, method=OTHER_CARD)
 
