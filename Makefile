@@ -5,10 +5,12 @@ LOCK := config/requirements/development.txt
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-# Production's settings want every secret; these checks connect to nothing.
-PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.base \
+# Some commands ask a database; without DATABASE_URL an embedded one runs meanwhile.
+WITH_DATABASE := $(BIN)/python -m sandbox.postgres pg-check --
+# Production's settings want every secret.
+PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 	SECRET_KEY=not-secret-but-long-enough-for-the-checks-0123456789abcdef \
-	ALLOWED_HOSTS=recoup.example DATABASE_URL=django.db.backends.dummy:// \
+	ALLOWED_HOSTS=recoup.example \
 	CELERY_BROKER_URL=memory:// STRIPE_SECRET_KEY=rk_live_none STRIPE_WEBHOOK_SECRET=whsec_none \
 	DEFAULT_FROM_EMAIL=recoup@recoup.example
 
@@ -36,14 +38,14 @@ check: install ## lint, types, floors, templates, migrations, production setting
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/djlint templates --check --quiet
-	$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(PRODUCTION) $(BIN)/python -W error::RuntimeWarning manage.py check --deploy --fail-level WARNING
+	$(WITH_DATABASE) $(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(WITH_DATABASE) $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@if grep -nE '://|--(extra-)?index-url|--find-links|--trusted-host' config/requirements/*.txt; \
 		then echo 'A lock file names a host; write it again with `make lock`.'; exit 1; fi
 	$(BIN)/mypy
 
 check-schema: install ## compare the quick way to an empty database with dj-stripe's own migrations (a minute)
-	@exec $(BIN)/python -m sandbox.postgres var/pg-schema -- $(BIN)/python manage.py check_schema
+	$(WITH_DATABASE) $(PRODUCTION) $(BIN)/python manage.py check_schema
 
 format: install ## format code and templates
 	$(BIN)/ruff check --fix .

@@ -36,6 +36,11 @@ def database_url(data: Path, name: str = "recoup") -> str:
     return f"postgresql://postgres@/{name}?host={quote(str(socket_dir(data)), safe='')}"
 
 
+def broker_folders() -> tuple[Path, Path]:
+    """Give the folders of the `filesystem://` broker: messages, and its exchange tables."""
+    return VAR_DIR / "broker" / "messages", VAR_DIR / "broker" / "control"
+
+
 def default_environment() -> dict[str, str]:
     """Give the environment of the demo; what is already set wins."""
     return {

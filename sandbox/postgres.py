@@ -26,7 +26,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from config.embedded import database_url, socket_dir
+from config.embedded import database_url, postgres_dir, socket_dir
 
 # PostgreSQL refuses to run as root: then this account, which every system has, owns the data.
 _ACCOUNT_FOR_ROOT = "nobody"
@@ -239,12 +239,24 @@ def _let_account_in(data: Path) -> None:
 
 
 def main() -> int:
-    """Run a server in the foreground until Ctrl-C: `python -m sandbox.postgres FOLDER`."""
-    data = Path(sys.argv[1]).resolve()
-    with running(data), suppress(KeyboardInterrupt):
-        sys.stdout.write(f"{database_url(data, 'postgres')}\n")
+    """Run a command while a server runs: `python -m sandbox.postgres NAME -- COMMAND...`.
+
+    NAME is a folder under `var/`. With DATABASE_URL set nothing is started. Without a command the
+    server runs in the foreground until Ctrl-C.
+    """
+    name, *command = (word for word in sys.argv[1:] if word != "--")
+    data = postgres_dir(name)
+    if command and os.environ.get("DATABASE_URL"):
+        return subprocess.run(command, check=False).returncode  # noqa: S603
+    with running(data, throw_away=bool(command)):
+        url = database_url(data, "postgres")
+        if command:
+            environment = os.environ | {"DATABASE_URL": url}
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+        sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
-        signal.pause()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
     return 0
 
 

@@ -1,6 +1,7 @@
 """What every test may rely on: a database server, started here where none is named."""
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -25,3 +26,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
         for connection in connections.all(initialized_only=True):
             connection.close()
             connection.close_pool()
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """Give a port of this machine where nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

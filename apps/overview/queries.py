@@ -1,0 +1,55 @@
+"""Whether the installation works, as /healthz tells it."""
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+
+from celery import current_app
+from django.db import DatabaseError
+
+from apps.overview.models import Heartbeat
+from apps.overview.services import HEARTBEAT_FRESH
+from apps.webhooks.models import InboxEvent
+
+PROCESSES = ("worker", "beat")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What works. `seconds_since_webhook` is information only: a quiet account is not ill."""
+
+    parts: dict[str, bool]
+    seconds_since_webhook: int | None = None
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        return tuple(name for name, works in self.parts.items() if not works)
+
+
+def health(*, now: dt.datetime) -> Health:
+    """Look at database, broker and both heartbeats; `now` is real time."""
+    parts = {"database": True, "broker": _broker_answers()}
+    try:
+        heartbeats = dict(Heartbeat.objects.values_list("name", "at"))
+        last = InboxEvent.objects.order_by("-received_at").values_list("received_at", flat=True)
+        received_at = last.first()
+    except DatabaseError:
+        # Heartbeats live in the database: without it nothing is known about the processes.
+        return Health(parts | {"database": False})
+    for name in PROCESSES:
+        at = heartbeats.get(name)
+        parts[name] = at is not None and now - at <= HEARTBEAT_FRESH
+    age = None if received_at is None else int((now - received_at).total_seconds())
+    return Health(parts, age)
+
+
+def _broker_answers() -> bool:
+    try:
+        with current_app.connection_for_write(connect_timeout=3) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_max=0, timeout=3)
+            folder = (connection.transport_options or {}).get("data_folder_in")
+            # kombu's file broker "connects" to nothing.
+            return folder is None or os.access(folder, os.W_OK)
+    except Exception:  # noqa: BLE001
+        # Every transport has its own family of errors; whichever it is, the broker is away.
+        return False

@@ -1,0 +1,69 @@
+"""What beat sends, how often, and through which queues. Pure: settings read it."""
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from config.embedded import broker_folders
+
+# Marks the rows of django-celery-beat that belong to the code.
+SCHEDULE_PREFIX = "recoup: "
+
+# Each with an exchange of its own: Celery would bind queues without one to the same key.
+QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("money", "default", "low")]
+
+
+def queue_of(task: str) -> str:
+    """Give the queue of a task: charges never wait behind mails, nothing waits for the mirror."""
+    if task.startswith("recovery."):
+        return "money"
+    return "low" if task == "stripe_gateway.mirror" else "default"
+
+
+def route(name: str, *_: object, **__: object) -> dict[str, str]:
+    """Answer Celery's question where a task goes."""
+    return {"queue": queue_of(name)}
+
+
+def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
+    """Give what beat sends and how often; `loop_seconds` is the pace of the loop.
+
+    Schedules are code: beat writes them to django-celery-beat's tables at its start, where an
+    operator sees them, may switch one off, and may add others under another prefix.
+    """
+    often = min(loop_seconds, 10)
+    seconds = {
+        "recovery.start_due_attempts": loop_seconds,
+        "recovery.settle_attempts": loop_seconds,
+        "recovery.reconcile_cases": loop_seconds,
+        "reactions.deliver": often,
+        "webhooks.drain": often,
+        "webhooks.sweep_events": 10 * 60,
+        "stripe_gateway.mirror": often,
+    }
+    return {
+        f"{SCHEDULE_PREFIX}{task}": {
+            "task": task,
+            "schedule": float(every),
+            # A tick nobody took in time is worthless: the next one does the same work.
+            "options": {"expire_seconds": max(2 * every, 30), "queue": queue_of(task)},
+        }
+        for task, every in seconds.items()
+    }
+
+
+def broker_options(url: str) -> dict[str, object]:
+    """Give a broker's transport options.
+
+    kombu's `filesystem://` keeps messages as files under `var/broker`.
+    """
+    if url.startswith("filesystem:"):
+        messages, control = map(str, broker_folders())
+        return {
+            "data_folder_in": messages,
+            "data_folder_out": messages,
+            "control_folder": control,
+        }
+    if url.startswith(("redis:", "rediss:")):
+        return {"socket_connect_timeout": 5, "socket_keepalive": True}
+    return {}
