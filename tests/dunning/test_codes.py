@@ -22,7 +22,7 @@ def test_every_row_is_found_and_classified(row):
 
     found = codes.lookup(Decline(row["code"]), method_type)
 
-    twins = {(one.kind, one.code): one for one in codes.all_rows()}
+    twins = {(str(one.kind), one.code): one for one in codes.all_rows()}
     own_kind = "direct_debit" if method_type == "sepa_debit" else "card"
     expected = twins.get((own_kind, row["code"])) or twins["error", row["code"]]
     assert found == expected

@@ -24,6 +24,12 @@ def check(facts, *, rules=RECOMMENDED, now=NOW):
     return (blocked.code, blocked.then, blocked.needs) if blocked else None
 
 
+def blocked_by(facts, *, now=NOW):
+    blocked = check_before_charge(facts=facts, rules=RECOMMENDED, now=now)
+    assert blocked is not None
+    return blocked
+
+
 def test_a_soft_decline_may_be_tried_again():
     assert check(case("insufficient_funds")) is None
 
@@ -184,9 +190,7 @@ class TestAdvice:
         )
         end = FAILED_AT + hours(wait)
 
-        blocked = check_before_charge(
-            facts=facts, rules=RECOMMENDED, now=end - timedelta(seconds=1)
-        )
+        blocked = blocked_by(facts, now=end - timedelta(seconds=1))
         assert (blocked.then, blocked.until) == ("later", end)
         assert check(facts, now=end) is None
 
@@ -231,7 +235,7 @@ class TestCardBudget:
         spent = tuple(FAILED_AT - days(n) for n in range(15))
         facts = case("insufficient_funds", card_tries=spent)
 
-        blocked = check_before_charge(facts=facts, rules=RECOMMENDED, now=NOW)
+        blocked = blocked_by(facts)
         assert blocked.code == "card_budget"
         assert blocked.until == FAILED_AT - days(14) + days(30)
         assert "15 tries in 30 days" in blocked.text
@@ -241,9 +245,7 @@ class TestCardBudget:
     def test_ten_in_a_day(self):
         spent = tuple(NOW - hours(n) for n in range(10))
 
-        blocked = check_before_charge(
-            facts=case("insufficient_funds", card_tries=spent), rules=RECOMMENDED, now=NOW
-        )
+        blocked = blocked_by(case("insufficient_funds", card_tries=spent))
         assert (blocked.code, blocked.until) == ("card_budget", NOW + hours(15))
 
     def test_a_network_can_only_be_stricter_and_only_from_its_date(self):

@@ -127,6 +127,10 @@ def custom(*ladder, **fields):
     return RetryRules("recoup", "custom", ladder, **fields)
 
 
+def made_of(engine, strategy):
+    return RetryRules(engine, strategy, (Step(24),))
+
+
 class TestValidate:
     @pytest.mark.parametrize(
         ("broken", "words"),
@@ -140,8 +144,8 @@ class TestValidate:
             (custom(Step(23, payday_within_days=1)), "a day or more later"),
             (custom(Step(60 * 24), Step(1)), "within 60 days"),
             (custom(Step(24), final_action="burn"), "'burn' is none of"),
-            (RetryRules("nobody", "custom", (Step(24),)), "'nobody' is none of"),
-            (RetryRules("recoup", "magic", (Step(24),)), "'magic' is none of"),
+            (made_of("nobody", "custom"), "'nobody' is none of"),
+            (made_of("recoup", "magic"), "'magic' is none of"),
             (RetryRules("recoup", "smart"), "Stripe's"),
             (RetryRules("recoup", "decline_aware", (Step(24),)), "No decline reason"),
             (RetryRules("recoup", "decline_aware", table={"funds": ()}), "No decline reason"),
