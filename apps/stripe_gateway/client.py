@@ -16,7 +16,13 @@ from apps.stripe_gateway.account import (
     missing_permissions,
     webhook_endpoint_at,
 )
-from apps.stripe_gateway.connection import body_of, options, stripe_client
+from apps.stripe_gateway.connection import (
+    body_of,
+    key_is_live,
+    key_is_restricted,
+    options,
+    stripe_client,
+)
 from apps.stripe_gateway.errors import OutcomeUnknown, UnreadableAnswer
 from apps.stripe_gateway.facts import (
     ChargeFacts,
@@ -41,6 +47,8 @@ __all__ = [
     "check_key",
     "create_webhook_endpoint",
     "invoice_of_payment_intent",
+    "key_is_live",
+    "key_is_restricted",
     "list_events",
     "mark_uncollectible",
     "missing_permissions",

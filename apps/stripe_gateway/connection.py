@@ -29,7 +29,13 @@ def stripe_client() -> stripe.StripeClient:
 
 
 def key_is_live() -> bool:
+    """Tell the mode from the key: "sk_live_…" or "sk_test_…"."""
     return bool(settings.STRIPE_LIVE_MODE)
+
+
+def key_is_restricted() -> bool:
+    """Tell whether the key may do only what it was granted; it then cannot read its account."""
+    return str(settings.GATEWAY_STRIPE_KEY).startswith("rk_")
 
 
 def options(

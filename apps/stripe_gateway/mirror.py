@@ -12,7 +12,7 @@ import stripe
 from django.conf import settings
 from djstripe import models as djstripe
 
-from apps.stripe_gateway.models import MirrorBacklog
+from apps.stripe_gateway.models import MirrorBacklog, MirrorBacklogQuerySet
 from apps.stripe_gateway.readers.common import Json, expanded, rows, text
 from apps.stripe_gateway.readers.invoices import intents_of
 from apps.stripe_gateway.transport import StripeAccount, stand_in, without_secrets
@@ -38,6 +38,7 @@ MODELS = {
     "invoice": djstripe.Invoice,
 }
 
+LEASE = dt.timedelta(minutes=5)
 FIRST_WAIT = dt.timedelta(minutes=1)
 LONGEST_WAIT = dt.timedelta(hours=6)
 
@@ -81,33 +82,39 @@ def sync_backlog(*, now: dt.datetime, limit: int = 200) -> int:
     """Hand up to `limit` waiting answers to dj-stripe; answers how many it took.
 
     `now` is real time. A failure stays in its row and waits longer each time (up to six hours);
-    dj-stripe may call Stripe for objects it has never seen, through the stand-in.
+    dj-stripe may call Stripe for objects it has never seen, through the stand-in. Two runs at once
+    share the rows.
     """
     done = 0
     for row in MirrorBacklog.objects.ready(now=now)[:limit]:
+        if not _unchanged(row).filter(not_before=row.not_before).update(not_before=now + LEASE):
+            continue
         try:
             _sync(row)
         except Exception as error:  # noqa: BLE001 - dj-stripe raises anything on odd data
             _put_off(row, error, now)
         else:
             done += 1
-            MirrorBacklog.objects.filter(pk=row.pk, read_at=row.read_at).delete()
+            _unchanged(row).delete()
     return done
+
+
+def _unchanged(row: MirrorBacklog) -> MirrorBacklogQuerySet:
+    """Select a row unless a newer read took its place."""
+    return MirrorBacklog.objects.filter(pk=row.pk, read_at=row.read_at)
 
 
 def _sync(row: MirrorBacklog) -> None:
     account = KeptAccount(row)
     key = stand_in.key_for(account)
     header = account.stripe_account_id if account.is_connected else None
-    model = MODELS[row.kind]
-    model.sync_from_stripe_data(
-        stripe.StripeObject.construct_from(row.answer, key, stripe_account=header), api_key=key
-    )
+    answer = stripe.StripeObject.construct_from(row.answer, key, stripe_account=header)
+    MODELS[row.kind].sync_from_stripe_data(answer, api_key=key)
 
 
 def _put_off(row: MirrorBacklog, error: Exception, now: dt.datetime) -> None:
     wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
-    MirrorBacklog.objects.filter(pk=row.pk, read_at=row.read_at).update(
+    _unchanged(row).update(
         failures=row.failures + 1,
         error=f"{type(error).__name__}: {error}"[:1000],
         not_before=now + wait,

@@ -192,7 +192,6 @@ STRIPE_API_VERSION = "2026-08-26.dahlia"
 # Whether what is read from Stripe is kept for dj-stripe's tables (rebuild and the admin).
 MIRROR_STRIPE = env.bool("MIRROR_STRIPE", default=True)
 STRIPE_LIVE_MODE = GATEWAY_STRIPE_KEY.split("_")[1:2] == ["live"]
-STRIPE_API_HOST = STRIPE_API_BASE
 STRIPE_SECRET_KEY = STRIPE_TEST_SECRET_KEY = "sk_test_standinstandinstandin00"  # noqa: S105
 STRIPE_LIVE_SECRET_KEY = "sk_live_standinstandinstandin00"  # noqa: S105
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"

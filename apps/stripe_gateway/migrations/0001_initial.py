@@ -4,47 +4,76 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='MirrorBacklog',
+            name="MirrorBacklog",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stripe_account_id', models.CharField(max_length=255)),
-                ('livemode', models.BooleanField()),
-                ('is_connected', models.BooleanField()),
-                ('kind', models.CharField(help_text="Stripe's `object`.", max_length=32)),
-                ('stripe_id', models.CharField(max_length=255)),
-                ('rank', models.PositiveSmallIntegerField(help_text='Order of mirroring, by kind.')),
-                ('answer', models.JSONField(help_text='As read, without client secrets.')),
-                ('read_at', models.DateTimeField(help_text='Real time.')),
-                ('not_before', models.DateTimeField(help_text='Real time; moved on after a failure.')),
-                ('failures', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.CharField(blank=True, max_length=1000)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stripe_account_id", models.CharField(max_length=255)),
+                ("livemode", models.BooleanField()),
+                ("is_connected", models.BooleanField()),
+                ("kind", models.CharField(help_text="Stripe's `object`.", max_length=32)),
+                ("stripe_id", models.CharField(max_length=255)),
+                (
+                    "rank",
+                    models.PositiveSmallIntegerField(help_text="Order of mirroring, by kind."),
+                ),
+                ("answer", models.JSONField(help_text="As read, without client secrets.")),
+                ("read_at", models.DateTimeField(help_text="Real time.")),
+                (
+                    "not_before",
+                    models.DateTimeField(help_text="Real time; moved on after a failure."),
+                ),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.CharField(blank=True, max_length=1000)),
             ],
             options={
-                'verbose_name_plural': 'mirror backlog',
-                'indexes': [models.Index(fields=['not_before'], name='backlog_by_time')],
-                'constraints': [models.UniqueConstraint(fields=('stripe_account_id', 'livemode', 'stripe_id'), name='backlog_unique_object')],
+                "verbose_name_plural": "mirror backlog",
+                "indexes": [models.Index(fields=["not_before"], name="backlog_by_time")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("stripe_account_id", "livemode", "stripe_id"),
+                        name="backlog_unique_object",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProductName',
+            name="ProductName",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stripe_account_id', models.CharField(blank=True, max_length=255)),
-                ('livemode', models.BooleanField()),
-                ('stripe_product_id', models.CharField(max_length=255)),
-                ('name', models.CharField(blank=True, help_text='Empty: could not be read.', max_length=512)),
-                ('read_at', models.DateTimeField(help_text='Real time.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stripe_account_id", models.CharField(blank=True, max_length=255)),
+                ("livemode", models.BooleanField()),
+                ("stripe_product_id", models.CharField(max_length=255)),
+                (
+                    "name",
+                    models.CharField(
+                        blank=True, help_text="Empty: could not be read.", max_length=512
+                    ),
+                ),
+                ("read_at", models.DateTimeField(help_text="Real time.")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('stripe_account_id', 'livemode', 'stripe_product_id'), name='product_name_unique')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("stripe_account_id", "livemode", "stripe_product_id"),
+                        name="product_name_unique",
+                    )
+                ],
             },
         ),
     ]
