@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from apps.accounts.models import Merchant
 
@@ -60,18 +61,30 @@ class InboxEvent(models.Model):
 
 
 class DirtyObjectQuerySet(models.QuerySet["DirtyObject"]):
-    def ready(self, *, now: dt.datetime) -> Self:
-        """Select objects nobody is reading, whose wait is over; `now` is real time."""
-        return self.filter(Q(lease_until=None) | Q(lease_until__lte=now), not_before__lte=now)
+    def unleased(self) -> Self:
+        """Select objects nobody is reading."""
+        return self.filter(Q(lease_until=None) | Q(lease_until__lte=Now()))
+
+    def ready(self) -> Self:
+        """Select objects nobody is reading, whose wait is over."""
+        return self.unleased().filter(not_before__lte=Now())
+
+    def parked(self) -> Self:
+        """Select objects that could not be read again and again; `error` says why."""
+        return self.filter(not_before__gte=DirtyObject.PARKED)
 
 
 class DirtyObject(models.Model):
     """An object to read once, however many events named it.
 
     `mark` rises with every event; a reader clears the row only if the mark is still the one it
-    saw, so an event that arrives during the read makes one more read. `lease_until` (real time)
-    keeps two workers off the same object without holding a transaction over a call.
+    saw, so an event that arrives during the read makes one more read. `lease_until` keeps two
+    workers off the same object without holding a transaction over a call. Leases and waits are
+    real time by the database's clock, so that no two machines disagree on them.
     """
+
+    PARKED = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+    """`not_before` of an object that is not tried again before a new event or a person asks."""
 
     class Kind(models.TextChoices):
         INVOICE = "invoice"
@@ -87,6 +100,9 @@ class DirtyObject(models.Model):
     hint = models.JSONField(default=dict, help_text="Where to look, from the newest event.")
     mark = models.PositiveIntegerField(default=1)
     marked_at = models.DateTimeField(help_text="Business time of the first unread mark.")
+    touched_at = models.DateTimeField(
+        db_default=Now(), help_text="Real time of the newest mark: a later read covers it."
+    )
     not_before = models.DateTimeField(help_text="Real time; moved on after a failed read.")
     lease_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)

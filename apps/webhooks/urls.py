@@ -1,5 +1,7 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.webhooks import views
 
 app_name = "webhooks"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("stripe/", views.stripe, name="stripe")]

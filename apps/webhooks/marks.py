@@ -1,0 +1,113 @@
+"""Which objects an event tells us to look at. Pure: an event's hint in, marks out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from apps.stripe_gateway.facts import EventHint
+from apps.webhooks.models import DirtyObject
+
+Kind = DirtyObject.Kind
+
+IGNORED_TYPES = frozenset(
+    {"invoice.created", "invoice.deleted", "invoice.upcoming", "invoice.will_be_due"}
+)
+"""Events about drafts and invoices to come: nothing is owed yet."""
+
+OUTCOME_TYPES = frozenset({"charge.failed", "charge.succeeded", "charge.pending"})
+"""A charge's first report: nothing new where its outcome is known already."""
+
+CHANGES_OF_METHOD = frozenset(
+    {"default_source", "default_payment_method", "invoice_settings", "sources"}
+)
+CHANGES_OF_DATA = frozenset(
+    {"card", "billing_details", "us_bank_account", "sepa_debit", "exp_month", "exp_year"}
+)
+QUIET_SECONDS = 4.0
+"""How long a charge whose invoice is not named waits for the events that name it."""
+
+MAX_ID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One object to read again.
+
+    `hint` adds to what earlier events said: `changed_at` (ISO, a payment method's data changed),
+    `by_network`, `method_changed` (what is charged now may be another method), `payment_intent`,
+    `must_read` (a known outcome is not enough). `wait` is in seconds of real time.
+    """
+
+    kind: DirtyObject.Kind
+    stripe_id: str
+    hint: Mapping[str, object] = field(default_factory=dict, hash=False)
+    wait: float = 0.0
+
+
+def marks_of(event: EventHint) -> tuple[Mark, ...]:
+    """Name the objects to read after an event; none for an event that tells us nothing."""
+    if event.type in IGNORED_TYPES:
+        return ()
+    return tuple(mark for mark in _marks(event) if mark is not None and _is_id(mark.stripe_id))
+
+
+def _is_id(text: str) -> bool:
+    """Refuse what no column could hold: an id is short and printable."""
+    return 0 < len(text) <= MAX_ID and text.isprintable()
+
+
+def _marks(event: EventHint) -> tuple[Mark | None, ...]:
+    match event.object_kind:
+        case "invoice":
+            return (Mark(Kind.INVOICE, event.object_id),)
+        case "invoice_payment" | "credit_note":
+            return (Mark(Kind.INVOICE, event.invoice_id),)
+        case "charge" | "payment_intent" | "dispute" | "refund":
+            return (_payment_mark(event),)
+        case "subscription":
+            return (_with_method_change(Mark(Kind.SUBSCRIPTION, event.object_id), event),)
+        case "subscription_schedule":
+            return (Mark(Kind.SUBSCRIPTION, event.subscription_id),)
+        case "customer":
+            return (_with_method_change(Mark(Kind.CUSTOMER, event.object_id), event),)
+        case "payment_method" | "card" | "bank_account" | "source":
+            return (_method_mark(event),)
+        case "setup_intent" | "checkout.session":
+            return (Mark(Kind.CUSTOMER, event.customer_id, {"method_changed": True}),)
+    return ()
+
+
+def _payment_mark(event: EventHint) -> Mark | None:
+    """Look at the invoice where it is named, else at the charge, else at the intent."""
+    if _is_id(event.invoice_id):
+        return Mark(Kind.INVOICE, event.invoice_id)
+    hint: dict[str, object] = {}
+    if event.type not in OUTCOME_TYPES:
+        hint["must_read"] = True
+    if event.object_kind == "payment_intent":
+        if _is_id(event.charge_id):
+            hint["charge"] = event.charge_id
+        return Mark(Kind.PAYMENT_INTENT, event.object_id, hint, wait=QUIET_SECONDS)
+    if _is_id(event.payment_intent_id):
+        hint["payment_intent"] = event.payment_intent_id
+    charge_id = event.object_id if event.object_kind == "charge" else event.charge_id
+    if _is_id(charge_id):
+        return Mark(Kind.CHARGE, charge_id, hint, wait=QUIET_SECONDS)
+    return Mark(Kind.PAYMENT_INTENT, event.payment_intent_id, hint, wait=QUIET_SECONDS)
+
+
+def _with_method_change(mark: Mark, event: EventHint) -> Mark:
+    if CHANGES_OF_METHOD.isdisjoint(event.changed):
+        return mark
+    return Mark(mark.kind, mark.stripe_id, {"method_changed": True})
+
+
+def _method_mark(event: EventHint) -> Mark:
+    """Say when its data changed, where the event is about that: a new label is no new card."""
+    hint: dict[str, object] = {}
+    if event.type == "payment_method.automatically_updated":
+        hint = {"changed_at": event.created_at.isoformat(), "by_network": True}
+    elif event.type.endswith(".updated") and (
+        not event.changed or not CHANGES_OF_DATA.isdisjoint(event.changed)
+    ):
+        hint = {"changed_at": event.created_at.isoformat()}
+    return Mark(Kind.PAYMENT_METHOD, event.object_id, hint)

@@ -1,0 +1,247 @@
+"""One read of Stripe, and everything it says, written to our tables."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db.models import Q
+
+from apps.accounts.models import Merchant
+from apps.customers import services as customers
+from apps.recovery import services as recovery
+from apps.recovery.models import RecoveryCase, Try
+from apps.stripe_gateway import client as gateway
+from apps.stripe_gateway.facts import InvoiceFacts, SubscriptionFacts
+from apps.subscriptions import services as subscriptions
+from apps.transactions import services as transactions
+from apps.webhooks.marks import Mark
+from apps.webhooks.models import DirtyObject
+from apps.webhooks.services.marking import mark_dirty
+
+Kind = DirtyObject.Kind
+
+ENDED = ("canceled", "unpaid", "paused", "incomplete_expired")
+OWED = ("past_due", "unpaid")
+
+
+def read_and_project(*, row: DirtyObject, now: dt.datetime) -> None:
+    """Read one leased object and bring every table up to the answer.
+
+    `now` is business time at the moment of asking. Repeating it changes nothing.
+
+    Raises:
+        GatewayError: Stripe gave no usable answer; what was not written yet stays as it was.
+    """
+    {
+        Kind.INVOICE: _invoice,
+        Kind.SUBSCRIPTION: _subscription,
+        Kind.CUSTOMER: _customer,
+        Kind.CHARGE: _charge,
+        Kind.PAYMENT_INTENT: _payment_intent,
+        Kind.PAYMENT_METHOD: _payment_method,
+    }[Kind(row.kind)](row, now)
+
+
+def project_invoice_read(
+    *, merchant: Merchant, invoice: InvoiceFacts, now: dt.datetime, source: str = "live"
+) -> RecoveryCase | None:
+    """Write everything one invoice read says: payer, methods, subscription, case, payment."""
+    method, subscription = invoice.method, invoice.subscription
+    if invoice.customer is not None:
+        customers.project_customer(
+            merchant=merchant,
+            facts=invoice.customer,
+            read_at=now,
+            card_country=method.country if method else "",
+        )
+    own = (method, subscription.default_method if subscription else None)
+    for one in {known.reference: known for known in own if known is not None}.values():
+        customers.project_method(
+            merchant=merchant, method=one, customer_id=invoice.customer_id, read_at=now
+        )
+    if subscription is not None:
+        subscriptions.project_subscription(merchant=merchant, facts=subscription, read_at=now)
+    case = recovery.observe_invoice(merchant=merchant, invoice=invoice, now=now, source=source)
+    transactions.project_invoice(merchant=merchant, invoice=invoice, case=case, read_at=now)
+    if invoice.subscription_id and (
+        case is not None or (subscription is not None and subscription.installments_total)
+    ):
+        subscriptions.refresh_subscription(
+            merchant=merchant, subscription_id=invoice.subscription_id
+        )
+    return case
+
+
+def _invoice(row: DirtyObject, now: dt.datetime) -> None:
+    invoice = gateway.read_invoice(account=row.merchant, invoice_id=row.stripe_id)
+    project_invoice_read(merchant=row.merchant, invoice=invoice, now=now)
+    _cover(row=row, invoice=invoice, now=now)
+
+
+def _cover(*, row: DirtyObject, invoice: InvoiceFacts, now: dt.datetime) -> None:
+    """Clear the marks, set before this read, of what the invoice's answer showed as well.
+
+    Not those that say that the method changed: they concern the customer's other invoices too.
+    """
+    shown = Q(kind=Kind.CUSTOMER, stripe_id=invoice.customer_id)
+    if invoice.subscription is not None:
+        shown |= Q(kind=Kind.SUBSCRIPTION, stripe_id=invoice.subscription.id)
+    charges = [tried.charge_id for tried in invoice.tries]
+    intents = {tried.payment_intent_id for tried in invoice.tries} - {""}
+    shown |= Q(kind=Kind.CHARGE, stripe_id__in=charges)
+    shown |= Q(kind=Kind.PAYMENT_INTENT, stripe_id__in=intents)
+    covered = (
+        DirtyObject.objects.unleased()
+        .filter(shown, merchant=row.merchant, touched_at__lt=_asked_at(row))
+        .exclude(hint__has_key="method_changed")
+    )
+    kinds = set(covered.values_list("kind", flat=True))
+    if not kinds:
+        return
+    covered.delete()
+    if Kind.SUBSCRIPTION in kinds and invoice.subscription is not None:
+        _look_at_subscription(row.merchant, invoice.subscription, now, except_for=invoice.id)
+
+
+def _subscription(row: DirtyObject, now: dt.datetime) -> None:
+    facts = gateway.read_subscription(account=row.merchant, subscription_id=row.stripe_id)
+    if facts.default_method is not None:
+        customers.project_method(
+            merchant=row.merchant,
+            method=facts.default_method,
+            customer_id=facts.customer_id,
+            read_at=now,
+        )
+    subscriptions.project_subscription(merchant=row.merchant, facts=facts, read_at=now)
+    _look_at_subscription(row.merchant, facts, now)
+    if row.hint.get("method_changed"):
+        _look_at_cases(
+            row.merchant, now, stripe_subscription_id=facts.id, status=RecoveryCase.Status.OPEN
+        )
+
+
+def _look_at_subscription(
+    merchant: Merchant, facts: SubscriptionFacts, now: dt.datetime, *, except_for: str = ""
+) -> None:
+    """Read the invoices again whose cases a subscription's end may close, or that nobody read."""
+    if facts.status in ENDED:
+        _look_at_cases(
+            merchant,
+            now,
+            except_for=except_for,
+            stripe_subscription_id=facts.id,
+            status=RecoveryCase.Status.OPEN,
+        )
+    latest = facts.latest_invoice_id
+    if facts.status in OWED and latest and latest != except_for:
+        is_known = RecoveryCase.objects.for_merchant(merchant).filter(stripe_invoice_id=latest)
+        if not is_known.exists():
+            mark_dirty(merchant=merchant, marks=[Mark(Kind.INVOICE, latest)], now=now)
+
+
+def _customer(row: DirtyObject, now: dt.datetime) -> None:
+    """Read a customer, or only their open invoices where those bring the customer along."""
+    if row.hint.get("method_changed") and _look_at_cases(
+        row.merchant, now, stripe_customer_id=row.stripe_id, status=RecoveryCase.Status.OPEN
+    ):
+        return
+    facts = gateway.read_customer(account=row.merchant, customer_id=row.stripe_id)
+    customers.project_customer(merchant=row.merchant, facts=facts, read_at=now)
+    if facts.is_deleted:
+        _look_at_cases(
+            row.merchant, now, stripe_customer_id=row.stripe_id, status=RecoveryCase.Status.OPEN
+        )
+
+
+def _payment_method(row: DirtyObject, now: dt.datetime) -> None:
+    method, customer_id = gateway.read_payment_method(
+        account=row.merchant, payment_method_id=row.stripe_id
+    )
+    said = row.hint.get("changed_at")
+    customers.project_method(
+        merchant=row.merchant,
+        method=method,
+        customer_id=customer_id,
+        read_at=now,
+        data_changed_at=dt.datetime.fromisoformat(said) if isinstance(said, str) else None,
+        by_network=bool(row.hint.get("by_network")),
+    )
+    if customer_id:
+        _look_at_cases(
+            row.merchant, now, stripe_customer_id=customer_id, status=RecoveryCase.Status.OPEN
+        )
+
+
+def _charge(row: DirtyObject, now: dt.datetime) -> None:
+    """Find a charge's invoice; read the charge itself only where there is none."""
+    known = Try.objects.for_merchant(row.merchant).filter(stripe_charge_id=row.stripe_id).first()
+    if known is not None and known.stripe_invoice_id:
+        if known.status == Try.Status.PENDING or row.hint.get("must_read"):
+            _look_at_invoice(row, known.stripe_invoice_id, now)
+        return
+    intent_id = str(row.hint.get("payment_intent") or "")
+    invoice_id = _invoice_of_intent(row.merchant, intent_id) if intent_id else ""
+    if invoice_id:
+        _look_at_invoice(row, invoice_id, now)
+        return
+    charge = gateway.read_charge(account=row.merchant, charge_id=row.stripe_id)
+    if charge.invoice_id:
+        _look_at_invoice(row, charge.invoice_id, now)
+        return
+    recovery.observe_charge(merchant=row.merchant, charge=charge, now=now)
+    transactions.project_charge(merchant=row.merchant, charge=charge, read_at=now)
+    # The intent has no invoice either: its own mark would only ask for that again.
+    DirtyObject.objects.unleased().filter(
+        merchant=row.merchant,
+        kind=Kind.PAYMENT_INTENT,
+        stripe_id=charge.tried.payment_intent_id,
+        touched_at__lt=_asked_at(row),
+    ).delete()
+
+
+def _payment_intent(row: DirtyObject, now: dt.datetime) -> None:
+    """Find an intent's invoice; without one its charge tells everything."""
+    charge_id = str(row.hint.get("charge") or "")
+    if charge_id:
+        known = Try.objects.for_merchant(row.merchant).filter(stripe_charge_id=charge_id).first()
+        if known is not None and known.status != Try.Status.PENDING:
+            return
+    invoice_id = _invoice_of_intent(row.merchant, row.stripe_id)
+    if invoice_id:
+        _look_at_invoice(row, invoice_id, now)
+
+
+def _invoice_of_intent(merchant: Merchant, intent_id: str) -> str:
+    """Name the invoice an intent pays: from a try we know, else by asking."""
+    known = (
+        Try.objects.for_merchant(merchant)
+        .filter(stripe_payment_intent_id=intent_id)
+        .exclude(stripe_invoice_id="")
+        .values_list("stripe_invoice_id", flat=True)
+        .first()
+    )
+    return known or gateway.invoice_of_payment_intent(account=merchant, payment_intent_id=intent_id)
+
+
+def _look_at_invoice(row: DirtyObject, invoice_id: str, now: dt.datetime) -> None:
+    mark_dirty(merchant=row.merchant, marks=[Mark(Kind.INVOICE, invoice_id)], now=now)
+
+
+def _look_at_cases(
+    merchant: Merchant, now: dt.datetime, *, except_for: str = "", **which: object
+) -> bool:
+    """Have the invoices of some cases read again, each once however many reasons there are."""
+    invoices: Iterable[str] = (
+        RecoveryCase.objects.for_merchant(merchant)
+        .filter(**which)
+        .exclude(stripe_invoice_id=except_for)
+        .values_list("stripe_invoice_id", flat=True)
+    )
+    marks = [Mark(Kind.INVOICE, invoice_id) for invoice_id in invoices]
+    mark_dirty(merchant=merchant, marks=marks, now=now)
+    return bool(marks)
+
+
+def _asked_at(row: DirtyObject) -> dt.datetime:
+    """Say when the read began, by the database's clock."""
+    moment: dt.datetime = row.leased_at  # type: ignore[attr-defined]
+    return moment
