@@ -1,0 +1,1 @@
+"""What Stripe Billing does: invoices, charges, retries, the life of a subscription."""

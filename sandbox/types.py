@@ -1,0 +1,18 @@
+"""Names for the plain values the sandbox passes around."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# A Stripe object as plain JSON. Keys that begin with "_" are the sandbox's own notes and never
+# leave it.
+Obj = dict[str, Any]
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What one API call answers: HTTP status, headers, JSON body."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Obj = field(default_factory=dict)
