@@ -1,16 +1,79 @@
 """Reads across the recovery models, for pages and for checks before an action."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
+from apps.customers.queries import matching_customers
+from apps.dunning.codes import all_rows
 from apps.dunning.decision import PlannedTry
 from apps.dunning.facts import CaseFacts
+from apps.dunning.money import Money
 from apps.dunning.policy import check_before_charge, plan
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
-from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, RecoveryCaseQuerySet, Try
+
+Status, Step = RecoveryCase.Status, RecoveryCase.Step
+
+RECENT_ROWS = 2_000
+"""How many of the newest cases the choices of the filter form are gathered from."""
+
+NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+_OPEN = Q(status=Status.OPEN)
+_WATCHED = _OPEN & Q(next_step=Step.STRIPE)
+
+
+def _last_code_in(codes: frozenset[str]) -> Q:
+    return Q(last_decline_code__in=codes) | Q(last_decline_code="", last_failure_code__in=codes)
+
+
+_BY_BANK = _last_code_in(
+    frozenset(row.code for row in all_rows() if row.hard and row.needs_authentication)
+)
+_BY_CARD = _last_code_in(
+    frozenset(row.code for row in all_rows() if row.hard and not row.needs_authentication)
+)
+# After a hard decline Stripe keeps its schedule, but charges nothing until the card changes.
+# Source: https://docs.stripe.com/billing/revenue-recovery/smart-retries
+NEEDS_CARD = _OPEN & Q(next_step__in=(Step.NEW_CARD, Step.NO_METHOD)) | _WATCHED & _BY_CARD
+NEEDS_BANK = _OPEN & Q(next_step=Step.AUTHENTICATION) | _WATCHED & _BY_BANK
+RETRYING = _OPEN & Q(next_step__in=(Step.RETRY, Step.CHECKING, Step.PROCESSING)) | (
+    _WATCHED & Q(next_try_at__isnull=False) & ~(_BY_BANK | _BY_CARD)
+)
+
+VIEWS: Mapping[str, Q] = MappingProxyType(
+    {
+        "": _OPEN,
+        "attention": NEEDS_CARD | NEEDS_BANK,
+        "retrying": RETRYING,
+        "new_card": NEEDS_CARD,
+        "authentication": NEEDS_BANK,
+        "recovered": Q(status=Status.RECOVERED),
+        "lost": Q(status=Status.LOST),
+        "stopped": Q(status=Status.STOPPED),
+    }
+)
+"""The tabs above the list of cases."""
+
+SORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "-failed": ("-failed_at", "-id"),
+        "failed": ("failed_at", "id"),
+        "-amount": ("-currency", "-amount_due_minor", "-id"),
+        "amount": ("currency", "amount_due_minor", "id"),
+        "next_try": ("next_try_sort", "id"),
+        "-next_try": ("-next_try_sort", "-id"),
+    }
+)
+"""The order of each sort in the address; terms as apps.web.lists wants them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +157,131 @@ def stored_facts(*, case: RecoveryCase, now: dt.datetime) -> CaseFacts | None:
     if not case.seen:
         return None
     return case_facts(case=case, seen=Seen.from_json(case.seen), now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilters:
+    """What the list of cases is narrowed to; empty values do not filter.
+
+    Times of the first failure are half-open; amounts are in the smallest unit of `currency`.
+    """
+
+    view: str = ""
+    search: str = ""
+    codes: tuple[str, ...] = ()
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    currency: str = ""
+    amount_min_minor: int | None = None
+    amount_max_minor: int | None = None
+
+
+def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQuerySet:
+    """Select cases, with what their rows show and sort by; an unknown view is Open.
+
+    Each row carries `unsettled`, the status of its attempt in flight, or None.
+    """
+    rows = RecoveryCase.objects.for_merchant(merchant).annotate(
+        unsettled=Subquery(
+            Attempt.objects.unsettled().filter(case=OuterRef("pk")).values("status")[:1]
+        ),
+        next_try_sort=Coalesce(F("next_try_at"), Value(NEVER)),
+    )
+    wanted = {
+        "failed_at__gte": filters.since,
+        "failed_at__lt": filters.until,
+        "currency": filters.currency or None,
+        "amount_due_minor__gte": filters.amount_min_minor,
+        "amount_due_minor__lte": filters.amount_max_minor,
+    }
+    rows = rows.filter(
+        VIEWS.get(filters.view, VIEWS[""]),
+        **{lookup: value for lookup, value in wanted.items() if value is not None},
+    )
+    if filters.codes:
+        rows = rows.filter(_last_code_in(frozenset(filters.codes)))
+    if not filters.search:
+        return rows
+    text = filters.search
+    return rows.filter(
+        Q(stripe_customer_id__in=matching_customers(merchant=merchant, text=text))
+        | Q(stripe_invoice_id__iexact=text)
+        | Q(stripe_subscription_id__iexact=text)
+        | Q(stripe_customer_id__iexact=text)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChoices:
+    """What the newest cases of a merchant offer to filter by, each sorted."""
+
+    currencies: tuple[str, ...]
+    declines: tuple[tuple[str, str], ...]  # code, words
+
+
+def case_choices(*, merchant: Merchant) -> CaseChoices:
+    """Gather currencies and decline reasons of the newest cases; one query."""
+    rows = (
+        RecoveryCase.objects.for_merchant(merchant)
+        .order_by("-failed_at")
+        .values_list("currency", "last_decline_code", "last_failure_code", "last_decline_words")[
+            :RECENT_ROWS
+        ]
+    )
+    currencies, declines = set(), {}
+    for currency, decline, failure, words in rows:
+        currencies.add(currency)
+        if code := decline or failure:
+            declines[code] = words
+    by_words = sorted(declines.items(), key=lambda pair: (pair[1], pair[0]))
+    return CaseChoices(tuple(sorted(currencies)), tuple(by_words))
+
+
+def needs_attention_count(merchant: Merchant) -> int:
+    """Count the open cases that only the customer can move."""
+    return RecoveryCase.objects.for_merchant(merchant).filter(VIEWS["attention"]).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many cases, and their amounts, each currency apart."""
+
+    count: int
+    amounts: tuple[Money, ...]
+
+
+def at_risk(*, merchant: Merchant) -> Total:
+    """Add up what is due on open cases."""
+    return _total(RecoveryCase.objects.for_merchant(merchant).open(), "amount_due_minor")
+
+
+def due_between(*, merchant: Merchant, since: dt.datetime, until: dt.datetime) -> Total:
+    """Add up the open cases whose next charge will run from `since` until before `until`."""
+    rows = RecoveryCase.objects.for_merchant(merchant).filter(
+        RETRYING, next_try_at__gte=since, next_try_at__lt=until
+    )
+    return _total(rows, "amount_due_minor")
+
+
+def recovered_since(*, merchant: Merchant, since: dt.datetime) -> Total:
+    """Add up what was paid on cases that ended recovered from `since` on, by payment date."""
+    rows = RecoveryCase.objects.for_merchant(merchant).filter(
+        status=Status.RECOVERED, closed_at__gte=since
+    )
+    return _total(rows, "recovered_minor")
+
+
+def customers_of(*, merchant: Merchant, cases: list[RecoveryCase]) -> dict[str, Customer]:
+    """Return the customers of some cases by Stripe id; one query."""
+    ids = {case.stripe_customer_id for case in cases}
+    rows = Customer.objects.for_merchant(merchant).filter(stripe_customer_id__in=ids)
+    return {row.stripe_customer_id: row for row in rows}
+
+
+def _total(rows: RecoveryCaseQuerySet, column: str) -> Total:
+    sums = list(rows.order_by().values("currency").annotate(n=Count("pk"), minor=Sum(column)))
+    sums.sort(key=lambda one: (-one["n"], one["currency"]))
+    return Total(
+        count=sum(one["n"] for one in sums),
+        amounts=tuple(Money(one["minor"], one["currency"]) for one in sums),
+    )

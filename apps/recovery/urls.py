@@ -1,5 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.recovery import views
 
 app_name = "recovery"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.case_list, name="list"),
+    path("<int:case_id>/", views.case_page, name="case"),
+    path("<int:case_id>/retry/", views.retry_case, name="retry"),
+    path("<int:case_id>/stop/", views.stop_case, name="stop"),
+    path("<int:case_id>/reopen/", views.reopen_case, name="reopen"),
+]

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('recovery', '0001_initial'),
+        ("recovery", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='recoverycase',
-            name='seen',
-            field=models.JSONField(default=dict, help_text='What of the invoice decides its future, as last read.'),
+            model_name="recoverycase",
+            name="seen",
+            field=models.JSONField(
+                default=dict, help_text="What of the invoice decides its future, as last read."
+            ),
         ),
     ]

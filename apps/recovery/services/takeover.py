@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 
+from apps.recovery.facts import Seen
 from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services.events import append_event
 from apps.stripe_gateway import client as gateway
@@ -47,7 +48,8 @@ def take_over(*, case_id: int, now: dt.datetime) -> None:
         case = _lock(case_id)
         if case is not None:
             notice(case=case, invoice=invoice, now=now)
-            case.save(update_fields=["takeover"])
+            case.seen = Seen.of(invoice).to_json()
+            case.save(update_fields=["takeover", "seen"])
 
 
 def repeat_takeovers(*, now: dt.datetime, limit: int = 50) -> int:

@@ -1,0 +1,64 @@
+"""A gateway without Stripe: one invoice as facts, answers scripted, every call noted.
+
+Its calls have the signatures of `apps.stripe_gateway.client`, which a test checks.
+"""
+
+from dataclasses import replace
+
+from apps.stripe_gateway.errors import GatewayError
+from apps.stripe_gateway.facts import InvoiceFacts, SubscriptionFacts
+from tests.recovery.builders import a_subscription, an_invoice, failed_try, paid, taken_over
+
+
+class FakeStripe:
+    def __init__(self) -> None:
+        self.invoice = an_invoice()
+        self.now = None  # when the next charge is made
+        self.meanwhile = None  # what somebody else does to the invoice between read and pay
+        self.answers: list[GatewayError | str] = []
+        self.read_errors: list[GatewayError] = []
+        self.takeover_errors: list[GatewayError] = []
+        self.cancel_errors: list[GatewayError] = []
+        self.pays: list[str] = []
+        self.reads = 0
+        self.takeovers: list[str] = []
+        self.canceled: list[tuple[str, str]] = []
+
+    def read_invoice(self, *, account, invoice_id: str) -> InvoiceFacts:
+        self.reads += 1
+        if self.read_errors:
+            raise self.read_errors.pop(0)
+        return self.invoice
+
+    def stop_stripe_retries(self, *, account, invoice_id: str, key: str) -> InvoiceFacts:
+        self.takeovers.append(key)
+        if self.takeover_errors:
+            raise self.takeover_errors.pop(0)
+        self.invoice = taken_over(self.invoice)
+        return self.invoice
+
+    def pay_invoice(
+        self, *, account, invoice_id: str, key: str, payment_method_id: str = ""
+    ) -> InvoiceFacts:
+        """Answer as scripted: an error, "paid" or "processing"."""
+        self.pays.append(key)
+        if self.meanwhile:
+            self.invoice = self.meanwhile(self.invoice)
+        answer = self.answers.pop(0)
+        if isinstance(answer, GatewayError):
+            charge_id = getattr(answer, "charge_id", "")
+            if charge_id:
+                tried = failed_try(charge_id, self.now, answer.decline)
+                self.invoice = replace(self.invoice, tries=(*self.invoice.tries, tried))
+            raise answer
+        if answer == "processing":
+            self.invoice = replace(self.invoice, processing=True)
+            return self.invoice
+        self.invoice = paid(self.invoice, self.now)
+        return self.invoice
+
+    def cancel_subscription(self, *, account, subscription_id: str, key: str) -> SubscriptionFacts:
+        if self.cancel_errors:
+            raise self.cancel_errors.pop(0)
+        self.canceled.append((subscription_id, key))
+        return a_subscription(status="canceled")
