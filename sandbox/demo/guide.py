@@ -1,0 +1,91 @@
+"""Prepare the demo's data, wait until everything works, and say where to click."""
+
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+
+import django
+from django.core.management import call_command
+
+from sandbox.demo.plan import EMAIL, PASSWORD, READY_FILE, Plan, current_plan
+
+_PATIENCE_SECONDS = 120
+
+
+def main() -> None:
+    """Go through the start step by step, then wait for the end."""
+    # honcho ends its processes by SIGTERM; that is no failure of this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    started = time.monotonic()
+    plan = current_plan()
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    _say(f"Database ready ({time.monotonic() - started:.1f} s)")
+    if plan.sandbox_port:
+        _wait_for(f"http://127.0.0.1:{plan.sandbox_port}/", any_answer=True, what="local Stripe")
+        _say(f"Local Stripe ready ({time.monotonic() - started:.1f} s)")
+    from sandbox.demo.merchant import prepare_merchant  # Models need Django set up.
+
+    prepare_merchant(own_stripe=plan.sandbox_port is None)
+    READY_FILE.touch()
+    _wait_for(f"http://127.0.0.1:{plan.port}/healthz", what="web, worker and beat")
+    _say(f"Web, worker and beat ready ({time.monotonic() - started:.1f} s)")
+    _say(_directions(plan))
+    signal.pause()
+
+
+def _directions(plan: Plan) -> str:
+    lines = [
+        "",
+        f"  Recoup      {plan.address}/",
+        f"  Sign in     {EMAIL}   password {PASSWORD}",
+        "",
+    ]
+    if plan.sandbox_port:
+        lines += [
+            "  Payments fail on their own within a minute: Sales > Transactions shows Retrying,",
+            "  a click on the row its case. The bar at the top of each page moves the local",
+            "  Stripe's clock by an hour, a day or a week.",
+        ]
+    else:
+        lines += [
+            "  This demo talks to the real Stripe with your STRIPE_SECRET_KEY. Recoup only watches",
+            "  until you choose otherwise in Settings > Retries. Let Stripe's events come in with",
+            f"  stripe listen --forward-to localhost:{plan.port}/webhooks/stripe/",
+            "  and start again with the STRIPE_WEBHOOK_SECRET it prints.",
+        ]
+    lines += ["", "  Logs of each process: var/demo/*.log      Stop: Ctrl-C", ""]
+    return "\n".join(lines)
+
+
+def _wait_for(url: str, *, what: str, any_answer: bool = False) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    answer = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310
+                return
+        except urllib.error.HTTPError as error:
+            answer = error.read().decode(errors="replace")
+            if any_answer:
+                return
+        except OSError as error:
+            answer = str(error)
+        time.sleep(0.1)
+    _say(f"The {what} did not become ready within {_PATIENCE_SECONDS} s: {answer}")
+    sys.exit(1)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+    with suppress(KeyboardInterrupt):
+        main()

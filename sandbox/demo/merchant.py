@@ -1,0 +1,47 @@
+"""The demo's merchant and the person who signs in."""
+
+from apps import clock
+from apps.accounts.models import Merchant, User
+from apps.accounts.services import create_merchant
+from apps.customer_payments.services import save_settings
+from apps.dunning.presets import RECOMMENDED
+from apps.retry_settings.services import save_rules
+from apps.stripe_gateway import client as gateway
+from apps.stripe_gateway.errors import AccessDenied
+from sandbox.demo.plan import EMAIL, MERCHANT, PASSWORD
+
+
+def prepare_merchant(*, own_stripe: bool) -> None:
+    """Make merchant and owner unless an earlier start did.
+
+    On the local Stripe Recoup retries, revokes and grants from the start. On a real one
+    (`own_stripe`) it only watches, as for every new merchant.
+    """
+    if User.objects.filter(email=EMAIL).exists():
+        return
+    try:
+        info = gateway.check_key()
+        name, account_id, livemode = info.name or MERCHANT, info.id, info.livemode
+    except AccessDenied:
+        # A restricted key may not read its own account; connect_stripe says what it lacks.
+        name, account_id, livemode = MERCHANT, "", False
+    merchant = create_merchant(
+        name=name if own_stripe else MERCHANT,
+        email=EMAIL,
+        password=PASSWORD,
+        stripe_account_id=account_id,
+        livemode=livemode,
+    ).merchant
+    Merchant.objects.filter(pk=merchant.pk).update(time_zone="America/New_York")
+    if own_stripe:
+        return
+    owner, now = User.objects.get(email=EMAIL), clock.now()
+    save_rules(merchant=merchant, rules=RECOMMENDED, expected_version=0, user=owner, now=now)
+    save_settings(
+        merchant=merchant,
+        revoke_on_failure=True,
+        grant_on_success=True,
+        expected_version=0,
+        user=owner,
+        now=now,
+    )
