@@ -19,6 +19,15 @@
     });
   }
 
+  // <a data-dialog="id" href="…">: the dialog stands in for the page behind the link.
+  on("click", (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    const dialog = link && root.getElementById(link.dataset.dialog);
+    if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    dialog.showModal();
+  });
+
   // A form sends once: a second click while it is under way does nothing.
   on("submit", (event) => {
     const form = event.target;

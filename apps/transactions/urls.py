@@ -1,5 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.transactions import views
 
 app_name = "transactions"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.transaction_list, name="list"),
+    path("export/", views.transaction_export, name="export"),
+    path("<int:transaction_id>/", views.transaction_detail, name="detail"),
+]

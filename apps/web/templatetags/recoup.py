@@ -14,8 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from heroicons.templatetags.heroicons import heroicon_micro, heroicon_outline
 
+from apps.dunning.facts import Decline
 from apps.dunning.money import Money
+from apps.dunning.words import words
 from apps.web.badges import badge_of
+from apps.web.filters import ListForm
 from apps.web.formats import (
     format_date,
     format_money,
@@ -135,6 +138,41 @@ def _icon(name: str, style: str, size: int) -> SafeString:
 
 
 @register.simple_tag
+def badge_word(kind: str, status: str) -> str:
+    """Show a status as its word alone."""
+    return str(badge_of(kind, status).word)
+
+
+@register.simple_tag
 def tone(kind: str, status: str) -> str:
     """Return the tone of a status alone, for a timeline's dot."""
     return badge_of(kind, status).tone
+
+
+@register.simple_tag
+def sort_head(
+    form: ListForm, url: str, key: str, label: str, css: str = "", *, falling: bool = False
+) -> SafeString:
+    """Show a column's head as a link that sorts by it; again, the other way.
+
+    `falling` makes the first click sort downwards. Everything else in the address stays.
+    """
+    order = {key: "ascending", f"-{key}": "descending"}.get(form.sort_key, "")
+    turned = {key: f"-{key}", f"-{key}": key}
+    target = turned.get(form.sort_key, f"-{key}" if falling else key)
+    query = form.query(sort="" if target == form.default_sort else target)
+    arrow = icon("arrow-up" if order == "ascending" else "arrow-down") if order else ""
+    return format_html(
+        '<th role="columnheader" scope="col" class="{}"{}><a href="{}">{} {}</a></th>',
+        css,
+        format_html(' aria-sort="{}"', order) if order else "",
+        f"{url}?{query}" if query else url,
+        label,
+        arrow,
+    )
+
+
+@register.simple_tag
+def decline_words(decline: Decline | None) -> str:
+    """Show why a charge was refused, in a merchant's words."""
+    return words(decline) if decline else ""

@@ -1,0 +1,91 @@
+"""The Subscriptions page, its export, and one subscription."""
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from apps import clock
+from apps.accounts.models import Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.customers.queries import methods_of
+from apps.recovery.models import RecoveryCase
+from apps.subscriptions import queries
+from apps.subscriptions.exports import HEADER, export_rows
+from apps.subscriptions.forms import SubscriptionFilterForm
+from apps.subscriptions.models import Subscription
+from apps.transactions.models import Transaction
+from apps.web.csv import csv_response
+from apps.web.htmx import render_list
+from apps.web.lists import page_of
+from apps.web.spans import Locality
+
+EXPORT_CHUNK = 2_000
+"""Rows a server-side cursor hands over at a time."""
+
+PAYMENTS_SHOWN = 12
+
+
+@require_safe
+@allow(Role.VIEWER)
+def subscription_list(request: MerchantRequest) -> HttpResponse:
+    form = _form(request)
+    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+    page = page_of(
+        queries.ordered(rows, sort=form.sort_key),
+        terms=form.terms,
+        cursor=request.GET.get("cursor", ""),
+        size=form.size,
+    )
+    scope = f"{form.scope} · " if form.scope else ""
+    context = {"form": form, "page": page, "summary": queries.summary(rows)}
+    title = f"{scope}{gettext('Subscriptions')} · {request.merchant.name}"
+    return render_list(
+        request, app="subscriptions", context=context, query=form.query(), title=title
+    )
+
+
+@require_safe
+@allow(Role.VIEWER)
+def subscription_export(request: MerchantRequest) -> HttpResponseBase:
+    """Stream the whole filtered list, in the order it is shown."""
+    form = _form(request)
+    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+    shown = queries.ordered(rows, sort=form.sort_key).iterator(chunk_size=EXPORT_CHUNK)
+    parts = ["subscriptions", form.file_word, f"{form.local.today:%Y-%m-%d}"]
+    return csv_response(
+        "-".join(part for part in parts if part) + ".csv",
+        [str(name) for name in HEADER],
+        export_rows(shown),
+        zone=form.local.zone,
+    )
+
+
+@require_safe
+@allow(Role.VIEWER)
+def subscription_detail(request: MerchantRequest, subscription_id: int) -> HttpResponse:
+    merchant = request.merchant
+    row = get_object_or_404(Subscription.objects.for_merchant(merchant), pk=subscription_id)
+    case = None
+    if row.case_id:
+        case = RecoveryCase.objects.for_merchant(merchant).filter(pk=row.case_id).first()
+    payments = Transaction.objects.for_merchant(merchant).filter(
+        stripe_subscription_id=row.stripe_subscription_id
+    )
+    context = {
+        "row": row,
+        "case": case,
+        "payments": payments.order_by("-at", "-id")[:PAYMENTS_SHOWN],
+        "methods": methods_of(merchant=merchant, customer_id=row.stripe_customer_id),
+    }
+    return render(request, "subscriptions/detail.html", context)
+
+
+def _form(request: MerchantRequest) -> SubscriptionFilterForm:
+    merchant = request.merchant
+    return SubscriptionFilterForm(
+        request.GET,
+        local=Locality(merchant.zone, merchant.locale, clock.now()),
+        offered=queries.filter_choices(merchant=merchant),
+    )

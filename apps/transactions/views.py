@@ -1,0 +1,81 @@
+"""The Transactions page, its export, and one transaction."""
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from apps import clock
+from apps.accounts.models import Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.recovery.models import RecoveryCase
+from apps.transactions import queries
+from apps.transactions.exports import HEADER, export_rows
+from apps.transactions.forms import TransactionFilterForm
+from apps.transactions.models import Transaction
+from apps.web.csv import csv_response
+from apps.web.htmx import render_list
+from apps.web.lists import page_of
+from apps.web.spans import Locality
+
+EXPORT_CHUNK = 2_000
+"""Rows a server-side cursor hands over at a time."""
+
+
+@require_safe
+@allow(Role.VIEWER)
+def transaction_list(request: MerchantRequest) -> HttpResponse:
+    form = _form(request)
+    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+    page = page_of(
+        queries.ordered(rows, sort=form.sort_key),
+        terms=form.terms,
+        cursor=request.GET.get("cursor", ""),
+        size=form.size,
+    )
+    scope = f"{form.scope} · " if form.scope else ""
+    context = {"form": form, "page": page, "summary": queries.summary(rows)}
+    title = f"{scope}{gettext('Transactions')} · {request.merchant.name}"
+    return render_list(
+        request, app="transactions", context=context, query=form.query(), title=title
+    )
+
+
+@require_safe
+@allow(Role.VIEWER)
+def transaction_export(request: MerchantRequest) -> HttpResponseBase:
+    """Stream the whole filtered list, in the order it is shown."""
+    form = _form(request)
+    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+    shown = queries.ordered(rows, sort=form.sort_key).iterator(chunk_size=EXPORT_CHUNK)
+    parts = ["transactions", form.file_word, f"{form.local.today:%Y-%m-%d}"]
+    return csv_response(
+        "-".join(part for part in parts if part) + ".csv",
+        [str(name) for name in HEADER],
+        export_rows(shown),
+        zone=form.local.zone,
+    )
+
+
+@require_safe
+@allow(Role.VIEWER)
+def transaction_detail(request: MerchantRequest, transaction_id: int) -> HttpResponse:
+    rows = Transaction.objects.for_merchant(request.merchant)
+    row = get_object_or_404(rows, pk=transaction_id)
+    case = None
+    if row.case_id:
+        cases = RecoveryCase.objects.for_merchant(request.merchant)
+        case = cases.filter(pk=row.case_id).first()
+    tries = list(queries.tries_of(row).select_related("attempt"))
+    context = {"row": row, "tries": tries, "case": case}
+    return render(request, "transactions/detail.html", context)
+
+
+def _form(request: MerchantRequest) -> TransactionFilterForm:
+    merchant = request.merchant
+    return TransactionFilterForm(
+        request.GET,
+        local=Locality(merchant.zone, merchant.locale, clock.now()),
+        offered=queries.filter_choices(merchant=merchant),
+    )
