@@ -58,7 +58,7 @@ def _line_item(stored: Obj, public: Obj) -> None:
     public["proration"] = False
     public["proration_details"] = {"credited_items": None}
     public["price"] = stored.get("_price")
-    public["plan"] = _plan(stored.get("_price"))
+    public["plan"] = plan_of(stored.get("_price"))
     public["tax_amounts"] = []
     public["tax_rates"] = []
     if item:
@@ -78,21 +78,21 @@ def _payment_intent(stored: Obj, public: Obj) -> None:
 
 def _subscription(stored: Obj, public: Obj) -> None:
     items = stored["items"]["data"]
+    public.pop("billing_schedules", None)
     public["current_period_start"] = items[0]["current_period_start"]
     public["current_period_end"] = items[0]["current_period_end"]
     public["discount"] = None
-    public["plan"] = _plan(items[0]["price"]) if len(items) == 1 else None
+    public["plan"] = plan_of(items[0]["price"]) if len(items) == 1 else None
     public["quantity"] = items[0]["quantity"] if len(items) == 1 else None
 
 
 def _subscription_item(stored: Obj, public: Obj) -> None:
     public.pop("current_period_start", None)
     public.pop("current_period_end", None)
-    public["plan"] = _plan(stored["price"])
 
 
 def _invoiceitem(stored: Obj, public: Obj) -> None:
-    for gone in ("parent", "pricing", "net_amount"):
+    for gone in ("parent", "pricing", "net_amount", "quantity_decimal"):
         public.pop(gone, None)
     public["price"] = stored.get("_price")
     public["plan"] = None
@@ -100,7 +100,7 @@ def _invoiceitem(stored: Obj, public: Obj) -> None:
     public["unit_amount"] = stored["amount"]
 
 
-def _plan(price: Any) -> Obj | None:
+def plan_of(price: Any) -> Obj | None:
     """Return the old twin of a recurring price."""
     if not price or not price.get("recurring"):
         return None

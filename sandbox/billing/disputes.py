@@ -80,7 +80,7 @@ def open_dispute(books: Books, charge: Obj, *, reason: str) -> Obj:
         "created": books.now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": {"enhanced_evidence": {}},
         "evidence_details": {
             "due_by": books.now + 7 * DAY,
             "enhanced_eligibility": {},
@@ -93,7 +93,12 @@ def open_dispute(books: Books, charge: Obj, *, reason: str) -> Obj:
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4"},
+            "card": {
+                "brand": "visa",
+                "case_type": "chargeback",
+                "network": "visa",
+                "network_reason_code": "10.4",
+            },
             "type": "card",
         },
         "reason": reason,

@@ -165,10 +165,33 @@ def fingerprint_of(method: Obj) -> str | None:
     return details.get("fingerprint")
 
 
+# What a charge repeats of a bank account.
+_SHOWN_ON_CHARGE = frozenset(
+    {
+        "account_holder_name",
+        "account_holder_type",
+        "account_type",
+        "bank_code",
+        "bank_name",
+        "branch_code",
+        "bsb_number",
+        "country",
+        "fingerprint",
+        "institution_number",
+        "last4",
+        "routing_number",
+        "sort_code",
+        "suffix",
+        "transit_number",
+    }
+)
+
+
 def _details(method: Obj, amount: int) -> Obj:
     kind = method["type"]
     if kind != "card":
-        return {"type": kind, kind: {**method[kind], "mandate": method.get("_mandate")}}
+        shown = {key: method[kind][key] for key in method[kind] if key in _SHOWN_ON_CHARGE}
+        return {"type": kind, kind: {**shown, "mandate": method.get("_mandate")}}
     card = method["card"]
     return {
         "type": "card",

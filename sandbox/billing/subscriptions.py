@@ -10,6 +10,7 @@ from sandbox.billing import closing, collection, invoices
 from sandbox.billing.standing import set_status
 from sandbox.books import DAY, HOUR, Books, list_of, snapshot
 from sandbox.types import Obj
+from sandbox.versions import plan_of
 
 # How long a first invoice may stay unpaid.
 INCOMPLETE_TIME = 23 * HOUR
@@ -46,6 +47,7 @@ def new_subscription(
         "billing_cycle_anchor": start,
         "billing_cycle_anchor_config": None,
         "billing_mode": {"type": "flexible", "flexible": None, "updated_at": None},
+        "billing_schedules": [],
         "billing_thresholds": None,
         "cancel_at": None,
         "cancel_at_period_end": False,
@@ -106,6 +108,7 @@ def add_item(
         "current_period_start": period[0],
         "discounts": [],
         "metadata": {},
+        "plan": plan_of(price),
         "price": price,
         "quantity": quantity,
         "subscription": subscription["id"],
@@ -273,3 +276,9 @@ def expire(books: Books, subscription: Obj) -> None:
     subscription["ended_at"] = books.now
     books.at(None, "subscription.renew", subscription["id"])
     set_status(books, subscription, "incomplete_expired")
+
+
+def set_price(item: Obj, price: Obj) -> None:
+    """Bill the item by another price from the next period on."""
+    item["price"] = price
+    item["plan"] = plan_of(price)

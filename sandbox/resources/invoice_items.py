@@ -55,6 +55,7 @@ def create(call: Call) -> Obj:
         "pricing": None,
         "proration": False,
         "quantity": quantity,
+        "quantity_decimal": str(quantity),
         "tax_rates": [],
         "test_clock": customer["test_clock"],
         "_price": price,

@@ -123,6 +123,7 @@ def _phase(given: Any, prices: list[Obj], begin: int, end: int) -> Obj:
                 "billing_thresholds": None,
                 "discounts": [],
                 "metadata": {},
+                "plan": price["id"],
                 "price": price["id"],
                 "quantity": quantity,
                 "tax_rates": [],

@@ -224,7 +224,9 @@ def _update_items(books: Books, subscription: Obj, wanted: list[Any]) -> None:
             items.remove(item)
             continue
         if given.get("price"):
-            item["price"] = recurring_price(books, given["price"], param=f"items[{index}][price]")
+            subscriptions.set_price(
+                item, recurring_price(books, given["price"], param=f"items[{index}][price]")
+            )
         item["quantity"] = number(given, "quantity", item["quantity"])
 
 
@@ -291,7 +293,7 @@ def update_item(call: Call) -> Obj:
     subscription, item = _find_item(books, call.id)
     before = snapshot(subscription)
     if call.params.get("price"):
-        item["price"] = recurring_price(books, call.params["price"], param="price")
+        subscriptions.set_price(item, recurring_price(books, call.params["price"], param="price"))
     item["quantity"] = number(call.params, "quantity", item["quantity"])
     merge_metadata(item, call.params)
     books.save(subscription)
