@@ -5,5 +5,6 @@ from apps.overview import views
 app_name = "overview"
 
 urlpatterns: list[URLPattern] = [
+    path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
 ]

@@ -2,11 +2,57 @@
 
 import datetime as dt
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from apps import clock
+from apps.accounts.models import Role
+from apps.accounts.permissions import MerchantRequest, allow
 from apps.overview import queries
+from apps.recovery.queries import CaseFilters, figures, filtered_cases
+from apps.recovery.views.cases import case_rows
+from apps.web.spans import Locality
+
+COMING_DAYS = 7
+RECENT_DAYS = 30
+MOST_ATTENTION = 7
+MOST_RECENT = 5
+LOOKED_AT = 200
+"""Cases among which the largest are picked; amounts of two currencies cannot be sorted in SQL."""
+
+
+@require_GET
+@allow(Role.VIEWER)
+def home(request: MerchantRequest) -> HttpResponse:
+    """Show what needs somebody today, what is coming and what came back."""
+    merchant, now = request.merchant, clock.now()
+    local = Locality(merchant.zone, merchant.locale, now)
+    found = figures(
+        merchant=merchant,
+        due_since=local.start_of(local.today),
+        due_until=local.start_of(local.today + dt.timedelta(days=COMING_DAYS)),
+        recovered_since=local.start_of(local.today - dt.timedelta(days=RECENT_DAYS - 1)),
+    )
+    attention = filtered_cases(merchant=merchant, filters=CaseFilters(view="attention"))
+    recovered = filtered_cases(merchant=merchant, filters=CaseFilters(view="recovered"))
+    by_weight = {money.currency: place for place, money in enumerate(found.at_risk.amounts)}
+    waiting = sorted(
+        attention.order_by("-failed_at")[:LOOKED_AT],
+        key=lambda case: (by_weight[case.currency], -case.amount_due_minor),
+    )
+    shown = [*waiting[:MOST_ATTENTION], *recovered.order_by("-closed_at")[:MOST_RECENT]]
+    rows = list(case_rows(shown, merchant=merchant))
+    context = {
+        "figures": found,
+        "attention": [row for row in rows if row.case.status == "open"],
+        "attention_total": len(waiting),
+        "recovered": [row for row in rows if row.case.status != "open"],
+        "coming_days": COMING_DAYS,
+        "recent_days": RECENT_DAYS,
+    }
+    return render(request, "overview/home.html", context)
 
 
 @never_cache

@@ -1,9 +1,10 @@
 """Reads across the recovery models, for pages and for checks before an action."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
@@ -244,31 +245,61 @@ def needs_attention_count(merchant: Merchant) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many cases, and their amounts, each currency apart."""
+    """How many cases, and their amounts, each currency apart, the one with most cases first."""
 
     count: int
     amounts: tuple[Money, ...]
 
 
-def at_risk(*, merchant: Merchant) -> Total:
-    """Add up what is due on open cases."""
-    return _total(RecoveryCase.objects.for_merchant(merchant).open(), "amount_due_minor")
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What stands above the cases; see `figures`."""
+
+    at_risk: Total
+    due: Total
+    recovered: Total
 
 
-def due_between(*, merchant: Merchant, since: dt.datetime, until: dt.datetime) -> Total:
-    """Add up the open cases whose next charge will run from `since` until before `until`."""
-    rows = RecoveryCase.objects.for_merchant(merchant).filter(
-        RETRYING, next_try_at__gte=since, next_try_at__lt=until
+def figures(
+    *,
+    merchant: Merchant,
+    due_since: dt.datetime,
+    due_until: dt.datetime,
+    recovered_since: dt.datetime,
+) -> Figures:
+    """Add up a merchant's cases; one query, never across currencies.
+
+    At risk: due on open cases. Due: open cases whose next charge runs in the half-open span.
+    Recovered: what was paid on cases that ended recovered since then, by payment date.
+    """
+    parts = {
+        "at_risk": ("amount_due_minor", _OPEN),
+        "due": (
+            "amount_due_minor",
+            RETRYING & Q(next_try_at__gte=due_since, next_try_at__lt=due_until),
+        ),
+        "recovered": (
+            "recovered_minor",
+            Q(status=Status.RECOVERED, closed_at__gte=recovered_since),
+        ),
+    }
+    sums = {
+        f"{name}_{what}": made
+        for name, (column, which) in parts.items()
+        for what, made in (
+            ("count", Count("pk", filter=which)),
+            ("minor", Sum(column, filter=which, default=0)),
+        )
+    }
+    wanted = _OPEN | parts["recovered"][1]
+    rows = list(
+        RecoveryCase.objects.for_merchant(merchant)
+        .filter(wanted)
+        .order_by()
+        .values("currency")
+        .annotate(**sums)
     )
-    return _total(rows, "amount_due_minor")
-
-
-def recovered_since(*, merchant: Merchant, since: dt.datetime) -> Total:
-    """Add up what was paid on cases that ended recovered from `since` on, by payment date."""
-    rows = RecoveryCase.objects.for_merchant(merchant).filter(
-        status=Status.RECOVERED, closed_at__gte=since
-    )
-    return _total(rows, "recovered_minor")
+    return Figures(**{name: _total(rows, name) for name in parts})
 
 
 def customers_of(*, merchant: Merchant, cases: list[RecoveryCase]) -> dict[str, Customer]:
@@ -278,10 +309,10 @@ def customers_of(*, merchant: Merchant, cases: list[RecoveryCase]) -> dict[str, 
     return {row.stripe_customer_id: row for row in rows}
 
 
-def _total(rows: RecoveryCaseQuerySet, column: str) -> Total:
-    sums = list(rows.order_by().values("currency").annotate(n=Count("pk"), minor=Sum(column)))
-    sums.sort(key=lambda one: (-one["n"], one["currency"]))
+def _total(rows: Iterable[Mapping[str, Any]], name: str) -> Total:
+    found = [row for row in rows if row[f"{name}_count"]]
+    found.sort(key=lambda row: (-row[f"{name}_count"], row["currency"]))
     return Total(
-        count=sum(one["n"] for one in sums),
-        amounts=tuple(Money(one["minor"], one["currency"]) for one in sums),
+        count=sum(row[f"{name}_count"] for row in found),
+        amounts=tuple(Money(row[f"{name}_minor"], row["currency"]) for row in found),
     )

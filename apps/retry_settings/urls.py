@@ -1,5 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.retry_settings import views
 
 app_name = "retry_settings"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.settings_page, name="settings"),
+    path("save/", views.change, name="save"),
+    path("preview/", views.preview, name="preview"),
+]

@@ -7,12 +7,17 @@ are `wait-0`, `unit-0`, `at-0` and so on; schedules by reason are `days-funds`, 
 
 from collections.abc import Mapping
 
+from apps.dunning import codes
 from apps.dunning.presets import DAYS_3_5_7, PRESETS, RECOMMENDED, spread
 from apps.dunning.rules import MAX_TRIES, RetryRules, RulesError, Step
 from apps.retry_settings.forms.ladders import write_ladder
 
 Draft = dict[str, str]
 
+REASONS = frozenset(
+    {"funds", "issuer", "technical", "limits", "unknown", *(row.code for row in codes.all_rows())}
+)
+"""What a schedule can be given for: a group of declines, or one code."""
 ROW = ("wait", "unit", "at")
 LADDER = ("days", "at", "payday")
 
@@ -59,7 +64,8 @@ def row_count(draft: Mapping[str, str]) -> int:
 
 def reasons_in(draft: Mapping[str, str]) -> list[str]:
     """Return the groups and codes that a draft has a schedule for, in its order."""
-    return [key.removeprefix("days-") for key in draft if key.startswith("days-")]
+    keys = (key.removeprefix("days-") for key in draft if key.startswith("days-"))
+    return [key for key in keys if key in REASONS]
 
 
 def _move_rows(draft: Draft, verb: str, argument: str) -> None:

@@ -270,7 +270,7 @@ class RetryRulesForm(forms.Form):
     def _clean_table(self) -> dict[str, tuple[Step, ...]]:
         table: dict[str, tuple[Step, ...]] = {}
         for key in self.reasons:
-            if not _is_reason(key) or any(f"{part}-{key}" in self.errors for part in LADDER):
+            if any(f"{part}-{key}" in self.errors for part in LADDER):
                 continue
             text, at, payday = (self.cleaned_data.get(f"{part}-{key}") for part in LADDER)
             try:
@@ -303,11 +303,6 @@ def _name_of(rules: RetryRules) -> str:
         ):
             return name
     return ""
-
-
-def _is_reason(key: str) -> bool:
-    known = {row.code for row in codes.all_rows()}
-    return key in known or key == "unknown" or any(group.key == key for group in GROUPS)
 
 
 def _time(label: str) -> forms.TimeField:

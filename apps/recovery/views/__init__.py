@@ -1,0 +1,7 @@
+"""Pages of recovery: the list of cases, one case, and what people may do to it."""
+
+from apps.recovery.views.actions import reopen_case, retry_case, stop_case
+from apps.recovery.views.case import case_page
+from apps.recovery.views.cases import case_list
+
+__all__ = ["case_list", "case_page", "reopen_case", "retry_case", "stop_case"]

@@ -1,0 +1,168 @@
+"""The page of one case."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET
+
+from apps import clock
+from apps.accounts.models import Merchant, Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.dunning.facts import Method
+from apps.dunning.words import words
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.recovery.queries import CaseDetail, case_detail
+from apps.recovery.views.status import shown_status
+from apps.recovery.views.strip import Mark, Strip, strip_of
+from apps.recovery.views.timeline import (
+    SOON,
+    card_name,
+    card_of,
+    past_items,
+    planned_items,
+    planned_moments,
+)
+from apps.web.formats import format_date
+from apps.web.htmx import wants_fragment
+
+Engine, Status, Takeover = RecoveryCase.Engine, RecoveryCase.Status, RecoveryCase.Takeover
+
+
+@require_GET
+@allow(Role.VIEWER)
+def case_page(request: MerchantRequest, case_id: int) -> HttpResponse:
+    """Show one case; its parts alone when the page asks again while a charge is in flight."""
+    context = case_context(detail=load_case(request.merchant, case_id), now=clock.now())
+    name = "_case.html" if wants_fragment(request, target="case") else "case.html"
+    return render(request, f"recovery/{name}", context)
+
+
+def load_case(merchant: Merchant, case_id: int) -> CaseDetail:
+    """Return a case of this merchant, else 404."""
+    try:
+        return case_detail(merchant=merchant, case_id=case_id, now=clock.now())
+    except RecoveryCase.DoesNotExist as error:
+        raise Http404 from error
+
+
+@dataclass(frozen=True, slots=True)
+class TryRow:
+    """One line of the table of tries; `number` is "" for a charge that was no attempt of ours."""
+
+    row: Try
+    number: str
+    who: str
+    card: str
+    reason: str
+
+
+def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
+    """Gather what the templates of a case show."""
+    case = detail.case
+    in_flight = detail.in_flight
+    planned = planned_items(case=case, scheduled=detail.scheduled, plan=detail.plan, now=now)
+    moments = planned_moments(scheduled=detail.scheduled, plan=detail.plan)
+    method = detail.facts.method if detail.facts else None
+    return {
+        "detail": detail,
+        "case": case,
+        "shown": shown_status(case, unsettled=in_flight.status if in_flight else ""),
+        "in_flight": in_flight,
+        "polls": in_flight is not None and in_flight.status != Attempt.Status.PROCESSING,
+        "next_number": moments[0][0] if moments else None,
+        "last_number": moments[-1][0] if moments else None,
+        "card": method_card(method),
+        "strip": _strip(detail, moments, now),
+        "planned_later": planned[:-SOON],
+        "planned_soon": planned[-SOON:],
+        "past": past_items(detail.events, tries=detail.tries, attempts=detail.attempts),
+        "tries": [_try_row(one, case) for one in reversed(detail.tries)],
+        "ending": end_in_words(detail),
+        "access": _access(detail.events),
+        "ended_by": _ended_by(detail.events, case),
+        "recovered_by": _recovered_by(detail.events),
+        "can_reopen": case.status in (Status.LOST, Status.STOPPED),
+        "now": now,
+    }
+
+
+def method_card(method: Method | None) -> str:
+    """Return the card that would be charged now; "" when there is none."""
+    return card_name(method.brand or method.type, method.last4) if method else ""
+
+
+def end_in_words(detail: CaseDetail) -> str:
+    """Return what happens if every try fails."""
+    if detail.case.engine == Engine.STRIPE:
+        return gettext("As set in Stripe")
+    if not detail.case.stripe_subscription_id:
+        return gettext("The invoice stays open")
+    if detail.rules.final_action == "cancel":
+        return gettext("Subscription is canceled")
+    return gettext("Subscription stays past due")
+
+
+def _strip(
+    detail: CaseDetail, moments: list[tuple[int, dt.datetime]], now: dt.datetime
+) -> Strip | None:
+    merchant = detail.case.merchant
+
+    def mark(label: str, state: str, at: dt.datetime) -> Mark:
+        day = format_date(at, zone=merchant.zone, locale=merchant.locale, now=now)
+        return Mark(label, day, state, at)
+
+    states = {Try.Status.SUCCEEDED: "paid", Try.Status.FAILED: "failed"}
+    marks: list[Mark] = []
+    for one in detail.tries:
+        state = states.get(Try.Status(one.status), "pending")
+        marks.append(mark(_try_label(one, is_first=not marks), state, one.at))
+    if not marks:
+        marks.append(mark(gettext("Failed"), "failed", detail.case.failed_at))
+    marks += [mark(gettext("Retry %(n)d") % {"n": number}, "planned", at) for number, at in moments]
+    if not moments and detail.case.engine == Engine.STRIPE and detail.case.next_try_at:
+        marks.append(mark(gettext("Stripe"), "planned", detail.case.next_try_at))
+    is_open = detail.case.status == Status.OPEN
+    ending = gettext("If all fail: %(end)s") % {"end": end_in_words(detail)} if is_open else ""
+    return strip_of(marks, ending=ending)
+
+
+def _try_label(one: Try, *, is_first: bool) -> str:
+    if one.attempt is not None:
+        return gettext("Retry %(n)d") % {"n": one.attempt.number}
+    if is_first:
+        return gettext("Failed") if one.status == Try.Status.FAILED else gettext("Payment")
+    return gettext("Stripe")
+
+
+def _try_row(one: Try, case: RecoveryCase) -> TryRow:
+    attempt, card = one.attempt, card_of(one)
+    reason = words(one.decline) if one.decline else ""
+    if attempt is None:
+        first = one.at <= case.failed_at
+        who = gettext("Initial charge") if first else gettext("Stripe or the customer")
+        return TryRow(one, "", who, card, reason)
+    who = attempt.asked_by or gettext("Recoup")
+    return TryRow(one, gettext("Retry %(n)d") % {"n": attempt.number}, who, card, reason)
+
+
+def _access(events: list[CaseEvent]) -> CaseEvent | None:
+    kinds = (CaseEvent.Kind.ACCESS_REVOKED, CaseEvent.Kind.ACCESS_GRANTED)
+    return next((event for event in events if event.kind in kinds), None)
+
+
+def _ended_by(events: list[CaseEvent], case: RecoveryCase) -> str:
+    """Return who stopped a stopped case; "" when it was no person."""
+    if case.status != Status.STOPPED:
+        return ""
+    last = next((event for event in events if event.kind == CaseEvent.Kind.STOPPED), None)
+    return last.actor if last and last.actor != "Recoup" else ""
+
+
+def _recovered_by(events: list[CaseEvent]) -> int | None:
+    """Return the ordinal of the attempt that paid, if one of ours did."""
+    last = next((event for event in events if event.kind == CaseEvent.Kind.RECOVERED), None)
+    return last.data.get("attempt") if last else None

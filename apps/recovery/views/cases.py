@@ -1,0 +1,77 @@
+"""The list of cases."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET
+
+from apps import clock
+from apps.accounts.models import Merchant, Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.customers.models import Customer
+from apps.dunning.rules import RetryRules
+from apps.recovery import queries
+from apps.recovery.forms import CaseFilterForm
+from apps.recovery.models import RecoveryCase
+from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
+from apps.web.htmx import render_list
+from apps.web.lists import page_of
+from apps.web.spans import Locality
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One line of the list; `retries_total` is None where no number is planned."""
+
+    case: RecoveryCase
+    customer: Customer | None
+    shown: ShownStatus
+    retries_total: int | None
+
+
+@require_GET
+@allow(Role.VIEWER)
+def case_list(request: MerchantRequest) -> HttpResponse:
+    """Show one tab of the cases; the results alone when htmx asks for them."""
+    merchant = request.merchant
+    local = Locality(merchant.zone, merchant.locale, clock.now())
+    offered = queries.case_choices(merchant=merchant)
+    form = CaseFilterForm(request.GET, local=local, offered=offered)
+    cases = queries.filtered_cases(merchant=merchant, filters=form.filters())
+    page = page_of(
+        cases.order_by(*form.terms),
+        terms=form.terms,
+        cursor=request.GET.get("cursor", ""),
+        size=form.size,
+    )
+    context: dict[str, object] = {
+        "form": form,
+        "page": page,
+        "rows": list(case_rows(page.rows, merchant=merchant)),
+        "is_new": not offered.currencies,
+        "figures": queries.figures(
+            merchant=merchant,
+            due_since=local.start_of(local.today),
+            due_until=local.start_of(local.today + dt.timedelta(days=1)),
+            recovered_since=local.start_of(local.today.replace(day=1)),
+        ),
+    }
+    scope = f"{form.scope} · " if form.scope else ""
+    title = f"{scope}{gettext('Recovery')} · {merchant.name}"
+    return render_list(request, app="recovery", context=context, query=form.query(), title=title)
+
+
+def case_rows(cases: list[RecoveryCase], *, merchant: Merchant) -> Iterator[CaseRow]:
+    """Yield what the list shows of each case; one query for all their customers."""
+    customers = queries.customers_of(merchant=merchant, cases=cases)
+    for case in cases:
+        unsettled: str | None = getattr(case, "unsettled", None)
+        yield CaseRow(
+            case=case,
+            customer=customers.get(case.stripe_customer_id),
+            shown=shown_status(case, unsettled=unsettled or ""),
+            retries_total=retries_planned(case, RetryRules.from_json(case.rules)),
+        )

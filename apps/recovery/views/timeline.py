@@ -1,0 +1,189 @@
+"""A case's timeline: planned above, past below, newest first."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+from apps.dunning.decision import PlannedTry
+from apps.dunning.facts import Decline
+from apps.dunning.presets import PRESETS
+from apps.dunning.words import words
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+
+Kind = CaseEvent.Kind
+SOON = 2
+"""Planned retries shown open; the later ones unfold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the timeline, as components/timeline_item.html takes it."""
+
+    tone: str
+    icon_name: str
+    title: str
+    at: dt.datetime
+    text: str = ""
+    code: str = ""
+    actor: str = ""
+    planned: bool = False
+
+
+_LOOKS: Mapping[str, tuple[str, str]] = {
+    Kind.OPENED: ("mute", "exclamation-circle"),
+    Kind.TRY_FAILED: ("bad", "x-mark"),
+    Kind.TRY_PROCESSING: ("info", "clock"),
+    Kind.TAKEOVER: ("mute", "arrow-path"),
+    Kind.TAKEOVER_REFUSED: ("wait", "exclamation-triangle"),
+    Kind.STRIPE_SCHEDULED: ("mute", "calendar-days"),
+    Kind.PLANNED: ("mute", "calendar-days"),
+    Kind.SKIPPED: ("mute", "no-symbol"),
+    Kind.WAITING: ("wait", "user"),
+    Kind.UNKNOWN: ("info", "magnifying-glass"),
+    Kind.METHOD_CHANGED: ("info", "credit-card"),
+    Kind.RECOVERED: ("ok", "check"),
+    Kind.LOST: ("bad", "x-circle"),
+    Kind.STOPPED: ("mute", "no-symbol"),
+    Kind.REOPENED: ("info", "arrow-uturn-left"),
+    Kind.FINAL_ACTION: ("mute", "no-symbol"),
+    Kind.ACCESS_REVOKED: ("mute", "lock-closed"),
+    Kind.ACCESS_GRANTED: ("ok", "lock-open"),
+    Kind.MANUAL_RETRY: ("info", "user"),
+}
+
+
+def planned_items(
+    *, case: RecoveryCase, scheduled: Attempt | None, plan: Sequence[PlannedTry], now: dt.datetime
+) -> tuple[Item, ...]:
+    """Return what is still to come, latest first."""
+    if case.status != RecoveryCase.Status.OPEN:
+        return ()
+    if case.engine == RecoveryCase.Engine.STRIPE:
+        if case.next_step != RecoveryCase.Step.STRIPE or case.next_try_at is None:
+            return ()
+        return (_planned(gettext("Stripe tries again"), case.next_try_at),)
+    items = [
+        _planned(gettext("Retry %(n)d planned") % {"n": number}, at)
+        for number, at in planned_moments(scheduled=scheduled, plan=plan)
+    ]
+    return tuple(reversed(items))
+
+
+def planned_moments(
+    *, scheduled: Attempt | None, plan: Sequence[PlannedTry]
+) -> list[tuple[int, dt.datetime]]:
+    """Return ordinal and moment of every attempt still to come, soonest first.
+
+    The scheduled attempt is the first of the plan; those behind it count on from its ordinal.
+    """
+    if scheduled is None:
+        return []
+    later = [planned.due_at for planned in plan[1:] if planned.due_at > scheduled.due_at]
+    return list(enumerate([scheduled.due_at, *later], start=scheduled.number))
+
+
+def past_items(
+    events: Sequence[CaseEvent], *, tries: Sequence[Try], attempts: Sequence[Attempt]
+) -> tuple[Item, ...]:
+    """Return what happened, newest first; `events` come newest first.
+
+    Of the plans made for one attempt the last counts, and none while it is still ahead.
+    """
+    cards = {one.stripe_charge_id: card_of(one) for one in tries}
+    open_numbers = {one.number for one in attempts if one.status == Attempt.Status.SCHEDULED}
+    return tuple(_past(events, cards, open_numbers))
+
+
+def card_of(one: Try) -> str:
+    """Return the card of a try: "Visa •••• 3119"."""
+    return card_name(one.method_brand or one.method_type, one.method_last4)
+
+
+def card_name(name: str, last4: str) -> str:
+    """Return "Visa •••• 3119", or the kind of method alone where it has no digits."""
+    readable = name.replace("_", " ")
+    shown = _BRANDS.get(readable, readable.capitalize())
+    return f"{shown} •••• {last4}" if last4 else shown
+
+
+_BRANDS = {
+    "visa": "Visa",
+    "mastercard": "Mastercard",
+    "amex": "Amex",
+    "unionpay": "UnionPay",
+    "jcb": "JCB",
+    "diners": "Diners",
+    "sepa debit": "SEPA debit",
+    "us bank account": "US bank account",
+    "bacs debit": "Bacs debit",
+    "au becs debit": "BECS debit",
+    "acss debit": "PAD debit",
+}
+
+
+def _past(
+    events: Sequence[CaseEvent], cards: Mapping[str, str], planned: set[int]
+) -> Iterator[Item]:
+    first_failure = min((e.at for e in events if e.kind == Kind.TRY_FAILED), default=None)
+    seen = set(planned)
+    for event in events:
+        number = event.data.get("attempt")
+        if event.kind == Kind.PLANNED:
+            if number in seen:
+                continue
+            seen.add(number)
+        tone, icon = _LOOKS.get(event.kind, ("mute", "information-circle"))
+        title, text, code = event.get_kind_display(), event.text, ""
+        if event.kind == Kind.TRY_FAILED:
+            title, text, code = _failed(event, cards, is_first=event.at == first_failure)
+        elif event.kind == Kind.OPENED:
+            title, text = gettext("Case opened"), _opened(event)
+        elif event.kind == Kind.PLANNED and number:
+            title = gettext("Retry %(n)d planned") % {"n": number}
+        elif event.kind == Kind.SKIPPED and number:
+            title = gettext("Retry %(n)d not made") % {"n": number}
+            text = text.removeprefix(f"Retry {number} was not made. ")
+        elif event.kind in (Kind.RECOVERED, Kind.STOPPED, Kind.LOST):
+            title, text = text.rstrip("."), ""
+        yield Item(
+            tone,
+            icon,
+            title,
+            event.at,
+            "" if text.rstrip(".") == title else text,
+            code,
+            actor=_actor(event),
+        )
+
+
+def _failed(event: CaseEvent, cards: Mapping[str, str], *, is_first: bool) -> tuple[str, str, str]:
+    number, code = event.data.get("attempt"), str(event.data.get("code", ""))
+    if number:
+        title = gettext("Retry %(n)d failed") % {"n": number}
+    else:
+        title = gettext("Payment failed") if is_first else gettext("Try by Stripe failed")
+    card = cards.get(str(event.data.get("charge", "")), "")
+    reason = words(Decline("", code))
+    return title, f"{reason} · {card}" if card else reason, code
+
+
+def _opened(event: CaseEvent) -> str:
+    if event.data.get("engine") == RecoveryCase.Engine.STRIPE:
+        return gettext("Stripe retries, Recoup watches")
+    preset = PRESETS.get(str(event.data.get("rules", "")))
+    if preset is None:
+        return gettext("Recoup retries, by your own rules")
+    return gettext("Recoup retries, by the rules “%(name)s”") % {"name": preset.title}
+
+
+def _actor(event: CaseEvent) -> str:
+    if event.actor != "Recoup":
+        return event.actor
+    automatic = (Kind.ACCESS_REVOKED, Kind.ACCESS_GRANTED, Kind.FINAL_ACTION)
+    return gettext("automatic") if event.kind in automatic else ""
+
+
+def _planned(title: str, at: dt.datetime) -> Item:
+    return Item("mute", "clock", title, at, planned=True)

@@ -1,0 +1,113 @@
+"""Settings > Retries: who retries, by which schedule, and what happens at the end."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from apps import clock
+from apps.accounts.models import Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.dunning.presets import PRESETS
+from apps.dunning.rules import RetryRules
+from apps.retry_settings import services
+from apps.retry_settings.forms import GROUPS, RetryRulesForm, apply, draft_of
+from apps.retry_settings.forms.draft import Draft
+from apps.retry_settings.forms.preview import Preview, preview_of
+from apps.retry_settings.forms.words import in_words
+from apps.retry_settings.services import SettingsChanged
+from apps.web.htmx import wants_fragment
+
+
+@require_GET
+@allow(Role.VIEWER)
+def settings_page(request: MerchantRequest) -> HttpResponse:
+    """Show the settings as they are stored."""
+    stored = services.stored_rules(request.merchant)
+    form = RetryRulesForm(draft_of(stored.rules, version=stored.version))
+    return _render(request, form, saved="saved" in request.GET)
+
+
+@require_POST
+@allow(Role.ADMIN)
+def change(request: MerchantRequest) -> HttpResponse:
+    """Save, or press one of the form's other buttons: they change the draft and store nothing."""
+    draft = _posted(request)
+    action = request.POST.get("do", "save")
+    if action != "save":
+        return _render(request, RetryRulesForm(apply(action, draft)), changed=True)
+    form = RetryRulesForm(draft, show_errors=True)
+    if not form.is_valid():
+        return _render(request, form, changed=True, status=422)
+    try:
+        services.save_rules(
+            merchant=request.merchant,
+            rules=form.cleaned_data["rules"],
+            user=request.user,
+            expected_version=form.cleaned_data["version"],
+            now=clock.now(),
+        )
+    except SettingsChanged as conflict:
+        again = RetryRulesForm(draft | {"version": str(conflict.version)})
+        return _render(request, again, changed=True, conflict=conflict, status=422)
+    return _saved(request)
+
+
+@require_POST
+@allow(Role.VIEWER)
+def preview(request: MerchantRequest) -> HttpResponse:
+    """Show where the fields as they stand would lead; nothing is stored."""
+    form = RetryRulesForm(_posted(request))
+    context = {"preview": _preview(request, form), "form": form}
+    return render(request, "retry_settings/_preview.html", context)
+
+
+def _posted(request: HttpRequest) -> Draft:
+    return {key: value for key, value in request.POST.items() if isinstance(value, str)}
+
+
+def _saved(request: MerchantRequest) -> HttpResponse:
+    if not wants_fragment(request):
+        return redirect(f"{reverse('retry_settings:settings')}?saved")
+    stored = services.stored_rules(request.merchant)
+    form = RetryRulesForm(draft_of(stored.rules, version=stored.version))
+    return _render(request, form, saved=True)
+
+
+def _preview(request: MerchantRequest, form: RetryRulesForm) -> Preview | None:
+    """Return what the draft leads to; None while it has errors."""
+    if not form.is_valid():
+        return None
+    rules: RetryRules = form.cleaned_data["rules"]
+    codes = {group.key: group.sample for group in GROUPS}
+    sample = request.POST.get("sample", "funds")
+    return preview_of(
+        rules, code=codes.get(sample, sample), zone=request.merchant.zone, now=clock.now()
+    )
+
+
+def _render(
+    request: MerchantRequest,
+    form: RetryRulesForm,
+    *,
+    changed: bool = False,
+    saved: bool = False,
+    conflict: SettingsChanged | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "stored": services.stored_rules(request.merchant).rules,
+        "preview": _preview(request, form),
+        "presets": [preset for preset in PRESETS.values() if preset.rules.engine == "recoup"],
+        "sample": request.POST.get("sample", "funds"),
+        "may_change": request.role.covers(Role.ADMIN),
+        "changed": changed,
+        "saved": saved,
+        "conflict": conflict,
+        "theirs": in_words(conflict.rules) if conflict else "",
+        "ours": in_words(form.cleaned_data["rules"]) if conflict and form.is_valid() else "",
+        "now": clock.now(),
+    }
+    name = "_form.html" if wants_fragment(request) else "page.html"
+    return render(request, f"retry_settings/{name}", context, status=status)
