@@ -41,6 +41,13 @@ def broker_folders() -> tuple[Path, Path]:
     return VAR_DIR / "broker" / "messages", VAR_DIR / "broker" / "control"
 
 
+def stripe_address() -> str:
+    """Give the real Stripe's address to whoever brings a key, else that of the local one."""
+    if os.environ.get("STRIPE_SECRET_KEY"):
+        return "https://api.stripe.com"
+    return f"http://127.0.0.1:{os.environ.get('SANDBOX_PORT') or 8010}"
+
+
 def default_environment() -> dict[str, str]:
     """Give the environment of the demo; what is already set wins."""
     return {
@@ -51,7 +58,7 @@ def default_environment() -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "recoup@example.com",
         "STRIPE_SECRET_KEY": "sk_test_sandboxsandboxsandbox0000",
         "STRIPE_WEBHOOK_SECRET": "whsec_sandbox",
-        "STRIPE_API_BASE": "http://127.0.0.1:8010",
+        "STRIPE_API_BASE": stripe_address(),
         "LOOP_INTERVAL_SECONDS": "2",
     }
 

@@ -22,6 +22,4 @@ SESSION_COOKIE_SECURE = False
 SESSION_COOKIE_NAME = "recoup-session"
 CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
-STORAGES["staticfiles"] = {
-    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-}
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

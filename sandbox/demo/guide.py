@@ -1,5 +1,6 @@
 """Prepare the demo's data, wait until everything works, and say where to click."""
 
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ def main() -> None:
     started = time.monotonic()
     plan = current_plan()
     django.setup()
+    logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
     _say(f"Database ready ({time.monotonic() - started:.1f} s)")
     if plan.sandbox_port:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded import CHECKOUT, VAR_DIR, database_url, default_environment, postgres_dir
+from config.embedded import CHECKOUT, VAR_DIR, database_url, postgres_dir
 
 DEMO_DIR = VAR_DIR / "demo"
 READY_FILE = DEMO_DIR / "ready"
@@ -83,7 +83,8 @@ def make_plan(environment: Mapping[str, str]) -> Plan:
     real_stripe = bool(environment.get("STRIPE_SECRET_KEY"))
     sandbox_port = None if real_stripe else _port(environment, "SANDBOX_PORT", 8010)
     data = None if environment.get("DATABASE_URL") else postgres_dir("pg")
-    ours = default_environment() | {
+    # No key: the settings choose the local Stripe where none is set.
+    ours = {
         "DJANGO_SETTINGS_MODULE": "config.settings.local",
         "PORT": str(port),
         "VAR_DIR": str(VAR_DIR),
@@ -92,9 +93,6 @@ def make_plan(environment: Mapping[str, str]) -> Plan:
         # The guide checks once for all.
         "CELERY_SKIP_CHECKS": "1",
         "STRIPE_WEBHOOK_SECRET": _webhook_secret(),
-        "STRIPE_API_BASE": f"http://127.0.0.1:{sandbox_port}"
-        if sandbox_port
-        else "https://api.stripe.com",
     }
     if sandbox_port:
         ours["SANDBOX_PORT"] = str(sandbox_port)
