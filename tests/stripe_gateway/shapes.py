@@ -149,6 +149,10 @@ def price(**fields: Any) -> Obj:
     return {
         "id": "price_1",
         "object": "price",
+        "active": True,
+        "livemode": False,
+        "metadata": {},
+        "type": "recurring",
         "currency": "usd",
         "product": "prod_1",
         "unit_amount": 14900,
@@ -160,6 +164,9 @@ def item(**fields: Any) -> Obj:
     return {
         "id": "si_1",
         "object": "subscription_item",
+        "created": FAILED_AT - 86400,
+        "metadata": {},
+        "subscription": "sub_1",
         "quantity": 1,
         "current_period_end": FAILED_AT + 30 * 86400,
         "price": price(),
