@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class RecoveryConfig(AppConfig):
     name = "apps.recovery"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.recovery.queries import needs_attention_count
+        from apps.web.navigation import register_counter
+
+        register_counter("recovery", needs_attention_count)

@@ -18,7 +18,7 @@ from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.services.events import append_event
 from apps.stripe_gateway.facts import InvoiceFacts
 
-LOOK_AGAIN = dt.timedelta(hours=6)
+LOOK_AGAIN = dt.timedelta(hours=24)
 """How long a case goes without being read when nothing else is due: webhooks may be lost."""
 
 
@@ -90,7 +90,7 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
     attempt.reasons = case.reasons
     attempt.save()
     case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
-    case.decide_by = attempt.due_at + LOOK_AGAIN
+    case.decide_by = now + LOOK_AGAIN
     if changed:
         append_event(
             case=case,

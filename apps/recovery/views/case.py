@@ -16,7 +16,7 @@ from apps.dunning.facts import Method
 from apps.dunning.words import words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import CaseDetail, case_detail
-from apps.recovery.views.status import shown_status
+from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of
 from apps.recovery.views.timeline import (
     SOON,
@@ -58,6 +58,7 @@ class TryRow:
     who: str
     card: str
     reason: str
+    why: str = ""
 
 
 def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
@@ -67,10 +68,12 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     planned = planned_items(case=case, scheduled=detail.scheduled, plan=detail.plan, now=now)
     moments = planned_moments(scheduled=detail.scheduled, plan=detail.plan)
     method = detail.facts.method if detail.facts else None
+    shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
     return {
         "detail": detail,
         "case": case,
-        "shown": shown_status(case, unsettled=in_flight.status if in_flight else ""),
+        "shown": shown,
+        "reasons": _reasons(case, shown),
         "in_flight": in_flight,
         "polls": in_flight is not None and in_flight.status != Attempt.Status.PROCESSING,
         "next_number": moments[0][0] if moments else None,
@@ -79,7 +82,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "strip": _strip(detail, moments, now),
         "planned_later": planned[:-SOON],
         "planned_soon": planned[-SOON:],
-        "past": past_items(detail.events, tries=detail.tries, attempts=detail.attempts),
+        "past": past_items(detail.events, tries=detail.tries),
         "tries": [_try_row(one, case) for one in reversed(detail.tries)],
         "ending": end_in_words(detail),
         "access": _access(detail.events),
@@ -146,7 +149,19 @@ def _try_row(one: Try, case: RecoveryCase) -> TryRow:
         who = gettext("Initial charge") if first else gettext("Stripe or the customer")
         return TryRow(one, "", who, card, reason)
     who = attempt.asked_by or gettext("Recoup")
-    return TryRow(one, gettext("Retry %(n)d") % {"n": attempt.number}, who, card, reason)
+    why = "" if attempt.asked_by else " ".join(_texts(attempt.reasons))
+    return TryRow(one, gettext("Retry %(n)d") % {"n": attempt.number}, who, card, reason, why)
+
+
+def _reasons(case: RecoveryCase, shown: ShownStatus) -> list[str]:
+    """Return why what comes next was decided; what Stripe will not carry out is left out."""
+    waits = case.next_step == RecoveryCase.Step.STRIPE and shown.at is None
+    kept = [reason for reason in case.reasons if not (waits and reason["code"] == "stripe_retries")]
+    return _texts(kept)
+
+
+def _texts(reasons: list[dict[str, str]]) -> list[str]:
+    return [reason["text"] for reason in reasons]
 
 
 def _access(events: list[CaseEvent]) -> CaseEvent | None:

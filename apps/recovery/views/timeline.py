@@ -38,7 +38,6 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.TAKEOVER: ("mute", "arrow-path"),
     Kind.TAKEOVER_REFUSED: ("wait", "exclamation-triangle"),
     Kind.STRIPE_SCHEDULED: ("mute", "calendar-days"),
-    Kind.PLANNED: ("mute", "calendar-days"),
     Kind.SKIPPED: ("mute", "no-symbol"),
     Kind.WAITING: ("wait", "user"),
     Kind.UNKNOWN: ("info", "magnifying-glass"),
@@ -84,16 +83,13 @@ def planned_moments(
     return list(enumerate([scheduled.due_at, *later], start=scheduled.number))
 
 
-def past_items(
-    events: Sequence[CaseEvent], *, tries: Sequence[Try], attempts: Sequence[Attempt]
-) -> tuple[Item, ...]:
+def past_items(events: Sequence[CaseEvent], *, tries: Sequence[Try]) -> tuple[Item, ...]:
     """Return what happened, newest first; `events` come newest first.
 
-    Of the plans made for one attempt the last counts, and none while it is still ahead.
+    Plans are not among them: those ahead stand above, and each try made says why it was made then.
     """
     cards = {one.stripe_charge_id: card_of(one) for one in tries}
-    open_numbers = {one.number for one in attempts if one.status == Attempt.Status.SCHEDULED}
-    return tuple(_past(events, cards, open_numbers))
+    return tuple(_past(events, cards))
 
 
 def card_of(one: Try) -> str:
@@ -123,25 +119,18 @@ _BRANDS = {
 }
 
 
-def _past(
-    events: Sequence[CaseEvent], cards: Mapping[str, str], planned: set[int]
-) -> Iterator[Item]:
+def _past(events: Sequence[CaseEvent], cards: Mapping[str, str]) -> Iterator[Item]:
     first_failure = min((e.at for e in events if e.kind == Kind.TRY_FAILED), default=None)
-    seen = set(planned)
     for event in events:
         number = event.data.get("attempt")
         if event.kind == Kind.PLANNED:
-            if number in seen:
-                continue
-            seen.add(number)
+            continue
         tone, icon = _LOOKS.get(event.kind, ("mute", "information-circle"))
         title, text, code = event.get_kind_display(), event.text, ""
         if event.kind == Kind.TRY_FAILED:
             title, text, code = _failed(event, cards, is_first=event.at == first_failure)
         elif event.kind == Kind.OPENED:
             title, text = gettext("Case opened"), _opened(event)
-        elif event.kind == Kind.PLANNED and number:
-            title = gettext("Retry %(n)d planned") % {"n": number}
         elif event.kind == Kind.SKIPPED and number:
             title = gettext("Retry %(n)d not made") % {"n": number}
             text = text.removeprefix(f"Retry {number} was not made. ")
