@@ -44,7 +44,10 @@ def event_hint(body: bytes | str | Json) -> EventHint:
         customer_id=ids["customer_id"] or ident(event, "data", "previous_attributes", "customer"),
         subscription_id=ids["subscription_id"] or subscription_id_of(subject),
         payment_intent_id=ids["payment_intent_id"] or ident(subject, "payment", "payment_intent"),
-        charge_id=ids["charge_id"] or ident(subject, "payment", "charge"),
+        charge_id=ids["charge_id"]
+        or ident(subject, "payment", "charge")
+        or ident(subject, "latest_charge")
+        or ident(subject, "last_payment_error", "charge"),
         payment_method_id=ids["payment_method_id"],
         changed=tuple(sorted(dig(event, "data", "previous_attributes") or ())),
     )
