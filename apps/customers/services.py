@@ -13,11 +13,16 @@ from apps.stripe_gateway.facts import CustomerFacts
 
 
 def project_customer(
-    *, merchant: Merchant, facts: CustomerFacts, read_at: dt.datetime, card_country: str = ""
+    *,
+    merchant: Merchant,
+    facts: CustomerFacts,
+    read_at: dt.datetime,
+    now: dt.datetime,
+    card_country: str = "",
 ) -> None:
     """Write a customer as one read saw them; what was read later stays.
 
-    `card_country` is the issuing country of a card they pay with, where the facts hold none: the
+    `read_at` is real time, `now` business time. `card_country` is the issuing country of a card they pay with, where the facts hold none: the
     second source of their time zone. A deleted customer keeps the last known name and email.
     """
     keys = {"merchant": merchant, "stripe_customer_id": facts.id}
@@ -47,7 +52,9 @@ def project_customer(
         read_at=read_at,
     )
     if default:
-        project_method(merchant=merchant, method=default, customer_id=facts.id, read_at=read_at)
+        project_method(
+            merchant=merchant, method=default, customer_id=facts.id, read_at=read_at, now=now
+        )
 
 
 def project_method(
@@ -56,12 +63,13 @@ def project_method(
     method: Method,
     customer_id: str,
     read_at: dt.datetime,
+    now: dt.datetime,
     data_changed_at: dt.datetime | None = None,
     by_network: bool = False,
 ) -> None:
     """Write a payment method as one read saw it; what was read later stays.
 
-    `data_changed_at` is when an event said that its data changed; with `by_network` the card
+    `read_at` is real time, `now` business time. `data_changed_at` is when an event said that its data changed; with `by_network` the card
     network changed it. A new expiry date or number that no event announced counts as changed
     when it is first seen. A change once known is never taken back.
     """
@@ -76,7 +84,7 @@ def project_method(
         )
         changed_at = data_changed_at
         if stored and changed_at is None and stored.read_at <= read_at and _differs(stored, method):
-            changed_at = read_at
+            changed_at = now
         values: dict[str, object] = {
             "stripe_customer_id": customer_id,
             "type": method.type,

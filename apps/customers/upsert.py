@@ -1,4 +1,8 @@
-"""How rows copied from Stripe are written: older never overwrites newer."""
+"""How rows copied from Stripe are written: older never overwrites newer.
+
+`read_at`, the moment Stripe was asked, is real time by the database's clock: workers on several
+machines agree on it, and it does not stand still or jump as business time may.
+"""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -122,7 +122,7 @@ def _derive(row: Subscription) -> None:
     row.next_try_at = min(
         (case.next_try_at for case in running if case.next_try_at is not None), default=None
     )
-    row.past_due_since = _owed_since(row, running)
+    row.past_due_since = _owed_since(row, running or cases[-1:])
     if row.status in ENDED and _lost_for_nonpayment(row, cases):
         row.ended_for_nonpayment = True
     if row.installments_total:
@@ -138,13 +138,11 @@ def _derive_access(row: Subscription) -> None:
         row.access = Subscription.Access.NONE
 
 
-def _owed_since(row: Subscription, running: Sequence[RecoveryCase]) -> dt.datetime | None:
-    """Say since when money is owed: the first failure still open, else the first sighting."""
+def _owed_since(row: Subscription, cases: Sequence[RecoveryCase]) -> dt.datetime | None:
+    """Say since when money is owed: the first failure that is still open, else the last one."""
     if row.status not in OWED:
         return None
-    if running:
-        return running[0].failed_at
-    return row.past_due_since or row.read_at
+    return cases[0].failed_at if cases else row.past_due_since
 
 
 def _lost_for_nonpayment(row: Subscription, cases: Sequence[RecoveryCase]) -> bool:

@@ -42,26 +42,39 @@ def read_and_project(*, row: DirtyObject, now: dt.datetime) -> None:
 
 
 def project_invoice_read(
-    *, merchant: Merchant, invoice: InvoiceFacts, now: dt.datetime, source: str = "live"
+    *,
+    merchant: Merchant,
+    invoice: InvoiceFacts,
+    read_at: dt.datetime,
+    now: dt.datetime,
+    source: str = "live",
 ) -> RecoveryCase | None:
-    """Write everything one invoice read says: payer, methods, subscription, case, payment."""
+    """Write everything one invoice read says: payer, methods, subscription, case, payment.
+
+    `read_at` is when it was asked for, by the database's clock; `now` is business time.
+    """
     method, subscription = invoice.method, invoice.subscription
     if invoice.customer is not None:
         customers.project_customer(
             merchant=merchant,
             facts=invoice.customer,
-            read_at=now,
+            read_at=read_at,
+            now=now,
             card_country=method.country if method else "",
         )
     own = (method, subscription.default_method if subscription else None)
     for one in {known.reference: known for known in own if known is not None}.values():
         customers.project_method(
-            merchant=merchant, method=one, customer_id=invoice.customer_id, read_at=now
+            merchant=merchant,
+            method=one,
+            customer_id=invoice.customer_id,
+            read_at=read_at,
+            now=now,
         )
     if subscription is not None:
-        subscriptions.project_subscription(merchant=merchant, facts=subscription, read_at=now)
+        subscriptions.project_subscription(merchant=merchant, facts=subscription, read_at=read_at)
     case = recovery.observe_invoice(merchant=merchant, invoice=invoice, now=now, source=source)
-    transactions.project_invoice(merchant=merchant, invoice=invoice, case=case, read_at=now)
+    transactions.project_invoice(merchant=merchant, invoice=invoice, case=case, read_at=read_at)
     if invoice.subscription_id and (
         case is not None or (subscription is not None and subscription.installments_total)
     ):
@@ -73,7 +86,7 @@ def project_invoice_read(
 
 def _invoice(row: DirtyObject, now: dt.datetime) -> None:
     invoice = gateway.read_invoice(account=row.merchant, invoice_id=row.stripe_id)
-    project_invoice_read(merchant=row.merchant, invoice=invoice, now=now)
+    project_invoice_read(merchant=row.merchant, invoice=invoice, read_at=_asked_at(row), now=now)
     _cover(row=row, invoice=invoice, now=now)
 
 
@@ -109,9 +122,10 @@ def _subscription(row: DirtyObject, now: dt.datetime) -> None:
             merchant=row.merchant,
             method=facts.default_method,
             customer_id=facts.customer_id,
-            read_at=now,
+            read_at=_asked_at(row),
+            now=now,
         )
-    subscriptions.project_subscription(merchant=row.merchant, facts=facts, read_at=now)
+    subscriptions.project_subscription(merchant=row.merchant, facts=facts, read_at=_asked_at(row))
     _look_at_subscription(row.merchant, facts, now)
     if row.hint.get("method_changed"):
         _look_at_cases(
@@ -145,7 +159,7 @@ def _customer(row: DirtyObject, now: dt.datetime) -> None:
     ):
         return
     facts = gateway.read_customer(account=row.merchant, customer_id=row.stripe_id)
-    customers.project_customer(merchant=row.merchant, facts=facts, read_at=now)
+    customers.project_customer(merchant=row.merchant, facts=facts, read_at=_asked_at(row), now=now)
     if facts.is_deleted:
         _look_at_cases(
             row.merchant, now, stripe_customer_id=row.stripe_id, status=RecoveryCase.Status.OPEN
@@ -161,7 +175,8 @@ def _payment_method(row: DirtyObject, now: dt.datetime) -> None:
         merchant=row.merchant,
         method=method,
         customer_id=customer_id,
-        read_at=now,
+        read_at=_asked_at(row),
+        now=now,
         data_changed_at=dt.datetime.fromisoformat(said) if isinstance(said, str) else None,
         by_network=bool(row.hint.get("by_network")),
     )
@@ -188,7 +203,7 @@ def _charge(row: DirtyObject, now: dt.datetime) -> None:
         _look_at_invoice(row, charge.invoice_id, now)
         return
     recovery.observe_charge(merchant=row.merchant, charge=charge, now=now)
-    transactions.project_charge(merchant=row.merchant, charge=charge, read_at=now)
+    transactions.project_charge(merchant=row.merchant, charge=charge, read_at=_asked_at(row))
     # The intent has no invoice either: its own mark would only ask for that again.
     DirtyObject.objects.unleased().filter(
         merchant=row.merchant,
