@@ -27,13 +27,19 @@ def main() -> None:
     logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
     _say(f"Database ready ({time.monotonic() - started:.1f} s)")
+    # Models need Django set up before they are imported.
+    if plan.sandbox_port:
+        from sandbox.demo.population import populate
+
+        populate(say=_say)
+    else:
+        from sandbox.demo.merchant import prepare_merchant
+
+        prepare_merchant(own_stripe=True)
+    _say(f"Data ready ({time.monotonic() - started:.1f} s)")
+    READY_FILE.touch()
     if plan.sandbox_port:
         _wait_for(f"http://127.0.0.1:{plan.sandbox_port}/", any_answer=True, what="local Stripe")
-        _say(f"Local Stripe ready ({time.monotonic() - started:.1f} s)")
-    from sandbox.demo.merchant import prepare_merchant  # Models need Django set up.
-
-    prepare_merchant(own_stripe=plan.sandbox_port is None)
-    READY_FILE.touch()
     _wait_for(f"http://127.0.0.1:{plan.port}/healthz", what="web, worker and beat")
     _say(f"Web, worker and beat ready ({time.monotonic() - started:.1f} s)")
     _say(_directions(plan))

@@ -1,5 +1,7 @@
 """The demo's merchant and the person who signs in."""
 
+import datetime as dt
+
 from apps import clock
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import create_merchant
@@ -11,11 +13,12 @@ from apps.stripe_gateway.errors import AccessDenied
 from sandbox.demo.plan import EMAIL, MERCHANT, PASSWORD
 
 
-def prepare_merchant(*, own_stripe: bool) -> None:
+def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> None:
     """Make merchant and owner unless an earlier start did.
 
     On the local Stripe Recoup retries, revokes and grants from the start. On a real one
-    (`own_stripe`) it only watches, as for every new merchant.
+    (`own_stripe`) it only watches, as for every new merchant. `now` is business time, the clock's
+    if not given.
     """
     if User.objects.filter(email=EMAIL).exists():
         return
@@ -35,7 +38,7 @@ def prepare_merchant(*, own_stripe: bool) -> None:
     Merchant.objects.filter(pk=merchant.pk).update(time_zone="America/New_York")
     if own_stripe:
         return
-    owner, now = User.objects.get(email=EMAIL), clock.now()
+    owner, now = User.objects.get(email=EMAIL), now or clock.now()
     save_rules(merchant=merchant, rules=RECOMMENDED, expected_version=0, user=owner, now=now)
     save_settings(
         merchant=merchant,

@@ -13,7 +13,7 @@ from config.embedded import CHECKOUT, VAR_DIR, database_url, postgres_dir
 DEMO_DIR = VAR_DIR / "demo"
 READY_FILE = DEMO_DIR / "ready"
 
-MERCHANT = "Northwind Academy"
+MERCHANT = "Willow Studio"
 EMAIL = "demo@example.com"
 # Printed at every start; the demo listens on this machine alone.
 PASSWORD = "watch-it-recover"  # noqa: S105
@@ -40,23 +40,24 @@ class Plan:
         """Give the processes by name, as shell commands.
 
         Each leaves its number behind, so that the next start finds what a killed demo left. All
-        but the local Stripe and the guide wait until the guide has prepared the database.
+        wait until the guide has prepared the data.
         """
         python = shlex.quote(sys.executable)
         celery = f"{python} -m celery --app config"
         waiting = {
             "web": f"{python} -m gunicorn config.wsgi --bind 127.0.0.1:{self.port}"
+            " --no-control-socket"
             " --worker-class gthread --threads 8 --timeout 120 --graceful-timeout 2",
             # Threads: honcho signals whole groups, which leaves a forking worker without children.
             "worker": f"{celery} worker --pool threads --concurrency 4"
             " --without-gossip --without-mingle --loglevel INFO",
             "beat": f"{celery} beat --loglevel WARNING --pidfile=",
         }
-        until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done; "
-        commands = {"guide": f"exec {python} -m sandbox.demo.guide"}
         if self.sandbox_port is not None:
-            commands["stripe"] = f"exec {python} -m sandbox.server"
-        commands |= {name: f"{until_ready}exec {line}" for name, line in waiting.items()}
+            waiting["stripe"] = f"{python} -m sandbox.server"
+        until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done; "
+        commands = {name: f"{until_ready}exec {line}" for name, line in waiting.items()}
+        commands["guide"] = f"exec {python} -m sandbox.demo.guide"
         return {
             name: f"echo $$ > {shlex.quote(str(pid_file(name)))}; {line}"
             for name, line in commands.items()
