@@ -68,3 +68,27 @@ def words(decline: Decline) -> str:
         return _WORDS[reason]
     readable = reason.replace("_", " ").strip()
     return readable[:1].upper() + readable[1:] if readable else "Unknown reason"
+
+
+_METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "visa": "Visa",
+        "mastercard": "Mastercard",
+        "amex": "Amex",
+        "unionpay": "UnionPay",
+        "jcb": "JCB",
+        "diners": "Diners Club",
+        "sepa_debit": "SEPA debit",
+        "us_bank_account": "US bank account",
+        "bacs_debit": "Bacs debit",
+        "au_becs_debit": "BECS debit",
+        "nz_bank_account": "NZ BECS debit",
+        "acss_debit": "PAD debit",
+    }
+)
+
+
+def method_name(name: str, last4: str = "") -> str:
+    """Name a payment method: "Visa •••• 3119". `name` is Stripe's brand, else its type."""
+    shown = _METHODS.get(name) or name.replace("_", " ").capitalize() or "Payment method"
+    return f"{shown} •••• {last4}" if last4 else shown

@@ -5,6 +5,7 @@ import pytest
 
 from apps.dunning import codes
 from apps.dunning.facts import Decline
+from apps.dunning.words import method_name
 
 
 def csv_rows(name):
@@ -152,3 +153,17 @@ class TestWords:
             text = codes.words(Decline(row.code))
             assert text
             assert "_" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "last4", "shown"),
+    [
+        ("visa", "3119", "Visa •••• 3119"),
+        ("sepa_debit", "3000", "SEPA debit •••• 3000"),
+        ("eftpos_au", "1234", "Eftpos au •••• 1234"),
+        ("link", "", "Link"),
+        ("", "", "Payment method"),
+    ],
+)
+def test_a_method_has_a_name_people_know(name, last4, shown):
+    assert method_name(name, last4) == shown

@@ -1,17 +1,15 @@
 """Keep every charge that ran, once: our own 402 and all events about it are one try."""
 
 from apps.accounts.models import Merchant
-from apps.dunning.words import words
+from apps.dunning.words import method_name, words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.stripe_gateway.facts import InvoiceFacts, TryFacts
 
+# What may become known later. Amounts and Stripe's counter stay as they were at the try.
 UPDATABLE = [
     "stripe_payment_intent_id",
     "status",
-    "amount_due_minor",
-    "amount_remaining_minor",
-    "stripe_attempt_count",
     "failure_code",
     "decline_code",
     "failure_message",
@@ -123,7 +121,7 @@ def link_try(*, attempt: Attempt, charge_id: str) -> None:
 
 
 def _who(one: Try) -> str:
-    card = f"{one.method_brand or one.method_type or 'Card'} •••• {one.method_last4}"
+    card = method_name(one.method_brand or one.method_type, one.method_last4)
     if one.attempt is None:
         return f"Payment with {card}"
     if one.attempt.asked_by:
