@@ -14,3 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("apps.accounts.urls")),
 ]
+
+handler400 = "apps.web.views.bad_request"
+handler403 = "apps.web.views.forbidden"
+handler404 = "apps.web.views.not_found"
+handler500 = "apps.web.views.server_error"

@@ -6,10 +6,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from apps.accounts.current import current_membership
 from apps.accounts.models import Membership, Merchant, Role
-
-MERCHANT_IN_SESSION = "merchant_id"
-"""The session's key for the merchant a person switched to."""
 
 
 class MerchantMiddleware:
@@ -45,10 +43,3 @@ class MerchantMiddleware:
         request.merchant = SimpleLazyObject(merchant)  # type: ignore[attr-defined]
         request.role = SimpleLazyObject(role)  # type: ignore[attr-defined]
         return self.get_response(request)
-
-
-def current_membership(request: HttpRequest) -> Membership | None:
-    """Return the membership of the merchant last switched to, else of the first by name."""
-    rows: list[Membership] = request.memberships  # type: ignore[attr-defined]
-    wanted = request.session.get(MERCHANT_IN_SESSION) if rows else None
-    return next((row for row in rows if row.merchant_id == wanted), rows[0] if rows else None)

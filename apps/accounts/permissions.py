@@ -14,7 +14,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from apps.accounts.middleware import current_membership
+from apps.accounts.current import current_membership
 from apps.accounts.models import Membership, Merchant, Role, User
 
 P = ParamSpec("P")
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 class MerchantRequest(HttpRequest):
     """A request that passed `allow`: somebody with a role at a merchant. Only a type."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     merchant: Merchant
     role: Role
     memberships: list[Membership]
@@ -60,7 +60,7 @@ def allow(needed: Role) -> Callable[[MerchantView[P]], PlainView[P]]:
             patch_cache_control(response, no_store=True, private=True)
             return response
 
-        return checked
+        return cast(PlainView[P], checked)
 
     return decorate
 

@@ -7,8 +7,8 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from apps.accounts.current import MERCHANT_IN_SESSION
 from apps.accounts.forms import SwitchForm, ThemeForm
-from apps.accounts.middleware import MERCHANT_IN_SESSION
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 

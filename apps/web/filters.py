@@ -1,9 +1,11 @@
 """The filter form of a list: what is in the address, as chips, and as a canonical address again."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
@@ -16,6 +18,9 @@ from apps.dunning.money import Money, exponent
 from apps.web.formats import format_money
 from apps.web.lists import PAGE_SIZES
 from apps.web.spans import Locality, period_text
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +54,28 @@ class Chip:
     is_rare: bool
 
 
-def checks(label: str | Promise) -> forms.MultipleChoiceField:
+def checks(label: Lazy) -> forms.MultipleChoiceField:
     """Return a field of several choices."""
     return forms.MultipleChoiceField(
         required=False, label=label, widget=forms.CheckboxSelectMultiple
     )
 
 
-def radios(label: str | Promise, choices: Sequence[tuple[str, str | Promise]]) -> forms.ChoiceField:
+def radios(label: Lazy, choices: Sequence[tuple[str, str | Promise]]) -> forms.ChoiceField:
     """Return a field of one choice, or none."""
     return forms.ChoiceField(
         required=False, label=label, widget=forms.RadioSelect, choices=[("", _("Any")), *choices]
     )
 
 
-def day(label: str | Promise) -> forms.DateField:
+def day(label: Lazy) -> forms.DateField:
     """Return a field for a day."""
     return forms.DateField(
         required=False, label=label, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
     )
 
 
-def amount(label: str | Promise) -> forms.DecimalField:
+def amount(label: Lazy) -> forms.DecimalField:
     """Return a field for an amount in whole units, from nothing up."""
     return forms.DecimalField(required=False, min_value=0, max_digits=14, label=label)
 
@@ -95,9 +100,7 @@ class ListForm(forms.Form):
     min = amount(_("From"))
     max = amount(_("To"))
     currency = forms.ChoiceField(required=False, label=_("Currency"))
-    rows = forms.TypedChoiceField(
-        required=False, coerce=int, empty_value=PAGE_SIZES[0], choices=[(n, n) for n in PAGE_SIZES]
-    )
+    rows = forms.TypedChoiceField(required=False, coerce=int, choices=[(n, n) for n in PAGE_SIZES])
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +31,8 @@ class Section:
     icon: str
     pages: Sequence[Page] = field(default_factory=tuple)
 
+
+HOME = Page(_("Home"), "overview:home", "h")
 
 SECTIONS = (
     Section(
@@ -73,14 +75,14 @@ class Link:
 
 def links(section: Section, *, path: str, merchant: Merchant) -> list[Link]:
     """Return the entries of a section; the one above or at `path` is the current one."""
-    rows = []
-    for page in section.pages:
-        try:
-            url = reverse(page.url_name)
-        except NoReverseMatch:
-            continue
-        counter = _counters.get(page.counter)
-        number = counter(merchant) if counter else 0
-        count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
-        rows.append(Link(page.label, url, page.key, count, path.startswith(url)))
-    return rows
+    return [link(page, path=path, merchant=merchant) for page in section.pages]
+
+
+def link(page: Page, *, path: str, merchant: Merchant) -> Link:
+    """Return one entry; Home is the current one only at its own address."""
+    url = reverse(page.url_name)
+    counter = _counters.get(page.counter)
+    number = counter(merchant) if counter else 0
+    count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
+    is_current = path == url if page is HOME else path.startswith(url)
+    return Link(page.label, url, page.key, count, is_current)

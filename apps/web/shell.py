@@ -77,6 +77,13 @@ class Shell:
         return bool(self.role and self.role.covers(Role.ADMIN))
 
     @cached_property
+    def home(self) -> navigation.Link | None:
+        merchant = self.merchant
+        if merchant is None:
+            return None
+        return navigation.link(navigation.HOME, path=self._request.path, merchant=merchant)
+
+    @cached_property
     def sections(self) -> list[tuple[str | Promise, str, list[navigation.Link]]]:
         """The navigation: label, icon and entries of each section."""
         merchant = self.merchant

@@ -80,8 +80,9 @@ def when(
     shell = _shell(context)
     if at is None:
         return gettext("Time not set yet") if style == "scheduled" else DASH
-    local = {"zone": shell.zone, "locale": shell.locale}
-    full = format_when(at, **local, now=None, long=True, named_zone=True)
+    full = format_when(
+        at, zone=shell.zone, locale=shell.locale, now=None, long=True, named_zone=True
+    )
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         at.astimezone(shell.zone).isoformat(timespec="seconds"),
