@@ -117,6 +117,15 @@ def project_charge(
     return Transaction.objects.get(**keys)
 
 
+def was_read_later(*, merchant: Merchant, invoice_id: str, read_at: dt.datetime) -> bool:
+    """Say whether what is stored of an invoice was read after `read_at`."""
+    return (
+        Transaction.objects.for_merchant(merchant)
+        .filter(stripe_id=invoice_id, read_at__gt=read_at)
+        .exists()
+    )
+
+
 def apply_case(*, case: RecoveryCase) -> None:
     """Derive a payment's status again from what is stored, its tries and its case.
 

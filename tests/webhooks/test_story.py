@@ -35,12 +35,20 @@ WHEN_WE_LOOKED = {
 }
 
 
+AS_WE_FOUND_IT = {"amount_due_minor", "amount_remaining_minor", "stripe_attempt_count"}
+"""Of a try: how its invoice stood when we first saw it."""
+
+
 def tables() -> dict[str, list[dict]]:
     """Everything an event may have written, without the moments at which we looked."""
     return {
         model.__name__: sorted(
             (
-                {name: value for name, value in row.items() if name not in WHEN_WE_LOOKED}
+                {
+                    name: value
+                    for name, value in row.items()
+                    if name not in (WHEN_WE_LOOKED | (AS_WE_FOUND_IT if model is Try else set()))
+                }
                 for row in model.objects.values()
             ),
             key=repr,

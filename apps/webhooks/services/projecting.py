@@ -53,6 +53,8 @@ def project_invoice_read(
 
     `read_at` is when it was asked for, by the database's clock; `now` is business time.
     """
+    if transactions.was_read_later(merchant=merchant, invoice_id=invoice.id, read_at=read_at):
+        return None  # another worker asked after us and wrote first: ours is history
     method, subscription = invoice.method, invoice.subscription
     if invoice.customer is not None:
         customers.project_customer(

@@ -10,7 +10,19 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Case, F, IntegerField, Min, Q, QuerySet, Value, When, Window
+from django.db.models import (
+    Case,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Min,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Now, RowNumber
 
 from apps.stripe_gateway.errors import AccessDenied, Busy, GatewayError, NotFound, OutcomeUnknown
@@ -31,7 +43,8 @@ TRIES_BEFORE_PARKING = 8
 """Failed reads of one object that are not Stripe's fault; then it waits for a person."""
 
 FAILURES_IN_A_ROW = 3
-"""Unanswered reads of one merchant after which the run leaves that merchant alone."""
+REST = dt.timedelta(seconds=30)
+"""After so many unanswered reads of one merchant all their objects rest; new events may probe."""
 
 BATCH = 50
 SOON = 10.0
@@ -109,6 +122,8 @@ def read_dirty(
             _put_back(row, error)
             if isinstance(error, OutcomeUnknown | Busy | AccessDenied):
                 in_a_row[merchant_id] += 1
+                if in_a_row[merchant_id] == FAILURES_IN_A_ROW:
+                    _let_rest(merchant_id)
             continue
         _clear(row)
         in_a_row[merchant_id] = 0
@@ -188,15 +203,19 @@ def _put_back(row: DirtyObject, error: Exception) -> None:
     DirtyObject.objects.filter(pk=row.pk, lease_until=row.lease_until).update(**changes)
 
 
+def _let_rest(merchant_id: int) -> None:
+    """Put off everything of a merchant whose reads go unanswered."""
+    _ready(at_once=False).filter(merchant_id=merchant_id).update(not_before=Now() + REST)
+
+
 def _again_in(*, at_once: bool) -> float | None:
     """Say in how many seconds another object becomes ready, if it is soon."""
     if at_once:
         return None
-    soonest = (
+    wait = ExpressionWrapper(F("not_before") - Now(), output_field=DurationField())
+    soonest: dt.timedelta | None = (
         DirtyObject.objects.unleased()
         .filter(not_before__lte=Now() + dt.timedelta(seconds=SOON))
-        .aggregate(at=Min("not_before"), clock=Now())
+        .aggregate(wait=Min(wait))["wait"]
     )
-    if soonest["at"] is None:
-        return None
-    return max(0.0, float((soonest["at"] - soonest["clock"]).total_seconds()))
+    return None if soonest is None else max(0.0, soonest.total_seconds())
