@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sandbox import ids, resources
@@ -171,7 +172,9 @@ class Sandbox(Control):
     def dump(self) -> bytes:
         """Everything, as JSON. `take_changes` gives what changed, for a save after each call."""
         with self.lock:
-            return json.dumps([asdict(row) for row in self.store.rows()]).encode()
+            return json.dumps(
+                [asdict(row) for row in sorted(self.store.rows(), key=attrgetter("sequence"))]
+            ).encode()
 
     @classmethod
     def load(cls, dumped: bytes, *, clock: Clock | None = None, **options: Any) -> "Sandbox":

@@ -65,8 +65,7 @@ def plan_next(books: Books, invoice: Obj) -> None:
     """Set `next_payment_attempt` after an automatic try that did not pay."""
     moment = _next_moment(books, invoice)
     invoice["_retries"] += 1
-    switched_off = books.settings["retries"]["mode"] == "off" or not invoice["auto_advance"]
-    invoice["_exhausted"] = moment is None and not switched_off
+    invoice["_exhausted"] = moment is None and _ends_by_itself(books, invoice)
     if moment is not None and books.settings["automations"] and invoice["_retries"] == 1:
         # An automation decides a little later; until then Stripe shows no next time.
         invoice["next_payment_attempt"] = None
@@ -74,6 +73,17 @@ def plan_next(books: Books, invoice: Obj) -> None:
         books.at(books.now + 10 * 60, "invoice.automation", invoice["id"])
         return
     _set(books, invoice, moment)
+
+
+def _ends_by_itself(books: Books, invoice: Obj) -> bool:
+    """Whether the final action follows the last try.
+
+    Where Stripe never retries (switched off, Indian cards) the invoice just stays open.
+    """
+    method = method_for(books, invoice)
+    if books.settings["retries"]["mode"] == "off" or not invoice["auto_advance"]:
+        return False
+    return method is None or not is_indian(method)
 
 
 def automation_decided(books: Books, invoice: Obj) -> None:

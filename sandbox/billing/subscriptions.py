@@ -171,8 +171,13 @@ def new_period_invoice(
     return invoice
 
 
-def first_invoice(books: Books, subscription: Obj, *, charge: bool) -> collection.Collected | None:
-    """Bill the first period at once. Without `charge` the invoice is left for the customer."""
+def first_invoice(
+    books: Books, subscription: Obj, *, charge: bool, present: bool = False
+) -> collection.Collected | None:
+    """Bill the first period at once. Without `charge` the invoice is left for the customer.
+
+    `present` means that the customer is there and confirms what the bank asks.
+    """
     trial = subscription["trial_end"] is not None
     invoice = new_period_invoice(
         books,
@@ -196,7 +201,11 @@ def first_invoice(books: Books, subscription: Obj, *, charge: bool) -> collectio
     invoice["next_payment_attempt"] = None
     books.at(None, "invoice.retry", invoice["id"])
     books.save(invoice)
-    return collection.collect(books, invoice, automatic=True) if charge else None
+    if not charge:
+        return None
+    return collection.collect(
+        books, invoice, automatic=True, off_session=not present, authenticated=present
+    )
 
 
 def renew(books: Books, subscription: Obj) -> None:

@@ -129,7 +129,9 @@ class SellingControls(Controls):
         with self._me.lock:
             behaviours = self._suspend_behaviours(books, owner) if first_payment_succeeds else {}
             subscription = subscription_calls.start(
-                books, {"customer": owner["id"], "items": [{"price": id_of(price)}], **params}
+                books,
+                {"customer": owner["id"], "items": [{"price": id_of(price)}], **params},
+                present=first_payment_succeeds,
             )
             for id, behaviour in behaviours.items():
                 method = books.get("payment_method", id)

@@ -4,16 +4,21 @@ Source: https://docs.stripe.com/api/events
 """
 
 from sandbox import events, webhooks
+from sandbox.errors import invalid
 from sandbox.forms import as_list
 from sandbox.resources.common import flag
 from sandbox.router import Call, page, route, within
 from sandbox.types import Obj
+
+MOST_TYPES = 20
 
 
 @route("GET", "/v1/events", "EventListParams")
 def list_all(call: Call) -> Obj:
     books, params = call.books, call.params
     types = as_list(params.get("types")) or as_list(params.get("type"))
+    if len(types) > MOST_TYPES:
+        raise invalid(f"You may only pass up to {MOST_TYPES} types.", param="types")
     found = [
         event
         for event in books.all("event")

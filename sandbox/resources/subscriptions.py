@@ -37,8 +37,12 @@ def create(call: Call) -> Obj:
     return start(call.books, call.params, version=call.version)
 
 
-def start(books: Books, params: Params, *, version: str = DEFAULT_VERSION) -> Obj:
+def start(
+    books: Books, params: Params, *, version: str = DEFAULT_VERSION, present: bool = False
+) -> Obj:
     """Begin a subscription as the API does: bill the first period at once.
+
+    `present` means that the customer is there and confirms what the bank asks.
 
     Raises:
         ApiError: 402 if the first payment fails and `error_if_incomplete` was asked for.
@@ -62,7 +66,7 @@ def start(books: Books, params: Params, *, version: str = DEFAULT_VERSION) -> Ob
     customer["currency"] = customer["currency"] or subscription["currency"]
     books.save(customer)
     result = subscriptions.first_invoice(
-        books, subscription, charge=behaviour != "default_incomplete"
+        books, subscription, charge=behaviour != "default_incomplete", present=present
     )
     if behaviour == "error_if_incomplete" and result is not None and result.error is not None:
         invoice = books.get("invoice", subscription["latest_invoice"])

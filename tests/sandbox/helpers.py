@@ -49,3 +49,8 @@ def declined(client, invoice, key=None, **params):
     with pytest.raises(stripe.CardError) as caught:
         pay(client, invoice, key, **params)
     return caught.value
+
+
+def error_of(caught):
+    """Return the error object inside the answer that raised."""
+    return caught.value.json_body["error"]

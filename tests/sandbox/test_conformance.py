@@ -44,11 +44,7 @@ def _annotations(cls):
     for base in reversed(cls.__mro__):
         if issubclass(base, stripe.StripeObject) and base is not stripe.StripeObject:
             found.update(inspect.get_annotations(base))
-    return {
-        key: value
-        for key, value in found.items()
-        if "ClassVar" not in str(value)
-    }
+    return {key: value for key, value in found.items() if "ClassVar" not in str(value)}
 
 
 def _optional(annotation):
