@@ -7,6 +7,7 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from apps.overview import services
+from apps.overview.models import HEARTBEAT_SECONDS
 from config.loop import SCHEDULE_PREFIX
 
 
@@ -31,5 +32,5 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         delay = super().tick(*args, **kwargs)
         if time.monotonic() >= self._next_heartbeat:
             services.note_heartbeat(name="beat")
-            self._next_heartbeat = time.monotonic() + services.HEARTBEAT_SECONDS
+            self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
         return delay

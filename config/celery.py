@@ -19,11 +19,13 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         super().__init__(parent, **kwargs)
 
     def start(self, parent: Any) -> None:
-        from apps.overview import services  # Models load after this module.
+        # Models load after this module.
+        from apps.overview import services
+        from apps.overview.models import HEARTBEAT_SECONDS
 
         services.note_heartbeat(name="worker")
         self.timer = parent.timer.call_repeatedly(
-            services.HEARTBEAT_SECONDS, services.note_heartbeat, kwargs={"name": "worker"}
+            HEARTBEAT_SECONDS, services.note_heartbeat, kwargs={"name": "worker"}
         )
 
     def stop(self, parent: Any) -> None:

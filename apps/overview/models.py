@@ -1,6 +1,12 @@
 """Signs of life of the processes that work without anybody watching."""
 
+import datetime as dt
+
 from django.db import models
+
+# How often a living process says so, and how long that is believed.
+HEARTBEAT_SECONDS = 5
+HEARTBEAT_FRESH = dt.timedelta(seconds=30)
 
 
 class Heartbeat(models.Model):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from celery import current_app
 from django.db import DatabaseError
 
-from apps.overview.models import Heartbeat
-from apps.overview.services import HEARTBEAT_FRESH
+from apps.overview.models import HEARTBEAT_FRESH, Heartbeat
 from apps.webhooks.models import InboxEvent
 
 PROCESSES = ("worker", "beat")

@@ -9,9 +9,6 @@ from apps.overview.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 5
-HEARTBEAT_FRESH = dt.timedelta(seconds=30)
-
 
 def note_heartbeat(*, name: str) -> None:
     """Record that a process lives; called from its timer.

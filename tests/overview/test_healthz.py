@@ -4,8 +4,8 @@ import pytest
 from celery import current_app
 from django.db import OperationalError
 
-from apps.overview.models import Heartbeat
-from apps.overview.services import HEARTBEAT_FRESH, note_heartbeat
+from apps.overview.models import HEARTBEAT_FRESH, Heartbeat
+from apps.overview.services import note_heartbeat
 
 pytestmark = pytest.mark.django_db
 
