@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
 
+SHOWN = (
+    "id",
+    "livemode",
+    "created",
+    "djstripe_owner_account_id",
+    "djstripe_updated",
+    "stripe_data",
+)
 MIRRORED = (djstripe.Account, *MODELS.values(), djstripe.Price)
 
 
@@ -48,15 +56,8 @@ class MirrorAdmin(ReadOnlyAdmin):
     search_fields = ["id"]
     show_full_result_count = False
     ordering = ["-djstripe_updated"]
-    fields = [
-        "id",
-        "livemode",
-        "created",
-        "djstripe_owner_account_id",
-        "djstripe_updated",
-        "stripe_data",
-    ]
-    readonly_fields = tuple(fields)
+    fields = SHOWN
+    readonly_fields = SHOWN
 
 
 class MirrorBacklogAdmin(ReadOnlyAdmin):

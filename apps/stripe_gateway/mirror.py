@@ -7,15 +7,16 @@ charges waits for it.
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import cast
 
 import stripe
 from django.conf import settings
 from djstripe import models as djstripe
 
 from apps.stripe_gateway.models import MirrorBacklog, MirrorBacklogQuerySet
-from apps.stripe_gateway.readers.common import Json, expanded, rows, text
+from apps.stripe_gateway.readers.common import Json, dig, expanded, rows, text
 from apps.stripe_gateway.readers.invoices import intents_of
-from apps.stripe_gateway.transport import StripeAccount, stand_in, without_secrets
+from apps.stripe_gateway.transport import StripeAccount, for_mirror, stand_in
 
 RANKS = {
     "product": 0,
@@ -66,7 +67,7 @@ def keep(*, account: StripeAccount, answer: Json, charges: Iterable[Json] = ()) 
                 kind=text(one, "object"),
                 stripe_id=stripe_id,
                 rank=RANKS[text(one, "object")],
-                answer=without_secrets(one),
+                answer=for_mirror(one),
                 read_at=now,
                 not_before=now,
             )
@@ -105,11 +106,28 @@ def _unchanged(row: MirrorBacklog) -> MirrorBacklogQuerySet:
 
 
 def _sync(row: MirrorBacklog) -> None:
+    model = MODELS[row.kind]
+    unchanged = model.objects.filter(
+        id=row.stripe_id,
+        djstripe_owner_account_id=row.stripe_account_id,
+        stripe_data=_as_stored(row),
+    )
+    if unchanged.exists():
+        # Most of what an invoice brings along did not change since the last read.
+        return
     account = KeptAccount(row)
     key = stand_in.key_for(account)
     header = account.stripe_account_id if account.is_connected else None
     answer = stripe.StripeObject.construct_from(row.answer, key, stripe_account=header)
-    MODELS[row.kind].sync_from_stripe_data(answer, api_key=key)
+    model.sync_from_stripe_data(answer, api_key=key)
+
+
+def _as_stored(row: MirrorBacklog) -> Json:
+    """Give an answer as dj-stripe stores it: it adds two fields to customers."""
+    if row.kind != "customer":
+        return cast(Json, row.answer)
+    default = dig(row.answer, "invoice_settings", "default_payment_method")
+    return {**row.answer, "deleted": False, "default_payment_method": default}
 
 
 def _put_off(row: MirrorBacklog, error: Exception, now: dt.datetime) -> None:

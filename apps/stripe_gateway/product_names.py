@@ -4,13 +4,15 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from apps.stripe_gateway.connection import body_of, options, stripe_client
-from apps.stripe_gateway.errors import GatewayError
+from apps.stripe_gateway.errors import Busy, GatewayError, OutcomeUnknown
 from apps.stripe_gateway.models import ProductName
 from apps.stripe_gateway.readers.common import text
 from apps.stripe_gateway.translation import our_errors
 from apps.stripe_gateway.transport import StripeAccount
 
 GOOD_FOR = dt.timedelta(days=7)
+GIVEN_UP_FOR = dt.timedelta(days=1)
+"""After Stripe refused a name. A call that was merely lost is made again with the next read."""
 
 
 def known_names(*, account: StripeAccount, product_ids: Iterable[str]) -> Mapping[str, str]:
@@ -33,15 +35,30 @@ def names_of(*, account: StripeAccount, product_ids: Iterable[str]) -> Mapping[s
     names = {product_id: row.name for product_id, row in rows.items()}
     for product_id in wanted:
         row = rows.get(product_id)
-        if row is None or row.read_at < now - GOOD_FOR:
-            names[product_id] = _read(account, product_id) or names.get(product_id, "")
-            ProductName.objects.update_or_create(
-                stripe_account_id=account.stripe_account_id,
-                livemode=account.livemode,
-                stripe_product_id=product_id,
-                defaults={"name": names[product_id][:512], "read_at": now},
-            )
+        if row is None or row.read_at < now - (GOOD_FOR if row.name else GIVEN_UP_FOR):
+            names[product_id] = _read(account, product_id, names.get(product_id, ""), now)
     return names
+
+
+def _read(account: StripeAccount, product_id: str, before: str, now: dt.datetime) -> str:
+    """Read a product's name and keep it; where it cannot be read the name it had stays."""
+    try:
+        with our_errors():
+            answer = stripe_client().v1.products.retrieve(
+                product_id, options=options(account, retries=0)
+            )
+        name = text(body_of(answer), "name") or before
+    except (Busy, OutcomeUnknown):
+        return before
+    except GatewayError:
+        name = before
+    ProductName.objects.update_or_create(
+        stripe_account_id=account.stripe_account_id,
+        livemode=account.livemode,
+        stripe_product_id=product_id,
+        defaults={"name": name[:512], "read_at": now},
+    )
+    return name
 
 
 def _rows(account: StripeAccount, product_ids: list[str]) -> Iterable[ProductName]:
@@ -50,14 +67,3 @@ def _rows(account: StripeAccount, product_ids: list[str]) -> Iterable[ProductNam
         livemode=account.livemode,
         stripe_product_id__in=product_ids,
     )
-
-
-def _read(account: StripeAccount, product_id: str) -> str:
-    try:
-        with our_errors():
-            answer = stripe_client().v1.products.retrieve(
-                product_id, options=options(account, retries=0)
-            )
-    except GatewayError:
-        return ""
-    return text(body_of(answer), "name")

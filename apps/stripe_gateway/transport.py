@@ -51,16 +51,23 @@ def use_http_client(client: stripe.HTTPClient) -> Iterator[None]:
         _override = before
 
 
-def without_secrets(answer: Any) -> Any:
-    """Copy an answer without what would let its reader act for a customer."""
+SECRETS = frozenset({"client_secret", "confirmation_secret", "secret"})
+"""With these a reader could act for a customer."""
+
+NOT_FOLLOWED = frozenset({"balance_transaction", "failure_balance_transaction"})
+"""dj-stripe would ask for each, one call per charge and refund; nothing of ours reads them."""
+
+
+def for_mirror(answer: Any) -> Any:
+    """Copy an answer as it may be stored: without secrets, and without links not worth a call."""
     if isinstance(answer, Mapping):
         return {
-            key: without_secrets(value)
+            key: None if key in NOT_FOLLOWED else for_mirror(value)
             for key, value in answer.items()
-            if key not in ("client_secret", "confirmation_secret", "secret")
+            if key not in SECRETS
         }
     if isinstance(answer, list):
-        return [without_secrets(item) for item in answer]
+        return [for_mirror(item) for item in answer]
     return answer
 
 
@@ -121,7 +128,7 @@ class StandInClient(stripe.HTTPClient):
 def _scrubbed(body: Any) -> bytes:
     raw = body if isinstance(body, bytes) else str(body).encode()
     try:
-        return json.dumps(without_secrets(json.loads(raw))).encode()
+        return json.dumps(for_mirror(json.loads(raw))).encode()
     except ValueError:
         return raw
 

@@ -80,6 +80,16 @@ class TestReading:
         assert facts.offer_name == "Gold Membership"
         assert stripe_api.paths().count("GET /v1/products/prod_1") == 1
 
+    def test_a_name_lost_on_the_way_is_asked_for_again(self, stripe_api):
+        stripe_api.answer(READ, shapes.invoice(payments={"data": []}))
+        refuse(stripe_api, 500, "GET /v1/products/prod_1")
+        stripe_api.answer("GET /v1/products/prod_1", {"id": "prod_1", "name": "Gold"})
+
+        first = client.read_invoice(account=OWN, invoice_id="in_1")
+        second = client.read_invoice(account=OWN, invoice_id="in_1")
+
+        assert (first.offer_name, second.offer_name) == ("Gold Membership", "Gold")
+
     def test_a_name_is_read_again_after_a_week(self, stripe_api):
         ProductName.objects.create(
             stripe_account_id="acct_1",

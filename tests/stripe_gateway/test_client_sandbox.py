@@ -7,10 +7,12 @@ import stripe
 from djstripe import models as djstripe
 
 from apps.dunning.money import Money
-from apps.stripe_gateway import client, errors
+from apps.stripe_gateway import client, errors, queries
+from apps.stripe_gateway.connection import body_of
 from apps.stripe_gateway.mirror import sync_backlog
 from apps.stripe_gateway.models import MirrorBacklog
 from apps.stripe_gateway.readers.invoices import invoice_facts
+from apps.stripe_gateway.transport import http_client
 from sandbox import Clock, Sandbox, cards
 from sandbox.transport import SandboxHTTPClient
 from tests.stripe_gateway.fake_stripe import Account
@@ -92,7 +94,7 @@ def test_both_api_shapes_of_one_invoice_are_the_same_facts(sandbox):
     )
 
     names = {new.product_id: "Gold"}
-    assert invoice_facts(old.last_response.data, product_names=names) == new
+    assert invoice_facts(body_of(old), product_names=names) == new
 
 
 def test_paying_and_paying_again_with_the_same_key(sandbox, account):
@@ -260,18 +262,45 @@ def test_an_object_nobody_knows(sandbox, account):
         client.read_invoice(account=account, invoice_id="in_none")
 
 
-def test_everything_read_reaches_the_mirror(sandbox, account):
+def test_the_mirror_gives_back_the_facts_that_were_read(sandbox, account):
     invoice_id = failed_renewal(sandbox, account)
-    client.read_invoice(account=account, invoice_id=invoice_id)
+    read = client.read_invoice(account=account, invoice_id=invoice_id)
 
     sync_backlog(now=dt.datetime.now(dt.UTC))
 
     assert list(MirrorBacklog.objects.values_list("stripe_id", "error")) == []
-    invoice = djstripe.Invoice.objects.get()
-    assert invoice.djstripe_owner_account_id == account.stripe_account_id
-    stored = invoice_facts(
-        invoice.stripe_data, charges=[one.stripe_data for one in djstripe.Charge.objects.all()]
-    )
-    assert [one.charge_id for one in stored.tries] == [
-        one.id for one in djstripe.Charge.objects.all()
-    ]
+    assert list(queries.stored_invoices(account=account)) == [read]
+    assert list(queries.stored_subscriptions(account=account)) == [read.subscription]
+    assert list(queries.stored_customers(account=account)) == [read.customer]
+    assert list(queries.stored_charges_without_invoice(account=account)) == []
+    other = Account("acct_other")
+    assert list(queries.stored_invoices(account=other)) == []
+
+
+def test_a_charge_without_an_invoice_comes_back_from_the_mirror(sandbox, account):
+    name = account.stripe_account_id
+    payer = sandbox.create_customer_with_card(account=name)
+    charged = sandbox.charge_once(payer, 900, account=name)
+    read = client.read_charge(account=account, charge_id=charged["id"])
+
+    sync_backlog(now=dt.datetime.now(dt.UTC))
+
+    assert read.invoice_id == ""
+    assert list(queries.stored_charges_without_invoice(account=account)) == [read]
+
+
+def test_a_warm_mirror_asks_stripe_nothing_and_skips_what_did_not_change(sandbox, account):
+    invoice_id = failed_renewal(sandbox, account)
+    client.read_invoice(account=account, invoice_id=invoice_id)
+    sync_backlog(now=dt.datetime.now(dt.UTC))
+    updated = djstripe.Customer.objects.get().djstripe_updated
+    http = http_client()
+    assert isinstance(http, SandboxHTTPClient)
+
+    client.read_invoice(account=account, invoice_id=invoice_id)
+    http.calls.clear()
+    sync_backlog(now=dt.datetime.now(dt.UTC))
+
+    assert not http.calls
+    assert not MirrorBacklog.objects.exists()
+    assert djstripe.Customer.objects.get().djstripe_updated == updated
