@@ -130,8 +130,8 @@ class TestForm:
 
         form = RetryRulesForm(draft, show_errors=True)
 
-        assert form.errors == {"wait-2": ["Enter 1 to 30 days."]}
-        assert form.error_list == [("id_wait-2", "Enter 1 to 30 days.")]
+        assert form.errors == {"wait-2": ["Retry 3: enter 1 to 30 days."]}
+        assert form.error_list == [("id_wait-2", "Retry 3: enter 1 to 30 days.")]
 
     def test_what_is_hidden_cannot_stop_a_save(self):
         draft = draft_of(RECOMMENDED, version=1) | {"wait-0": "x", "payday": "99"}

@@ -13,14 +13,13 @@ from apps import clock
 from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.facts import Method
-from apps.dunning.words import words
+from apps.dunning.words import method_name, words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import CaseDetail, case_detail
 from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of
 from apps.recovery.views.timeline import (
     SOON,
-    card_name,
     card_of,
     past_items,
     planned_items,
@@ -65,8 +64,8 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     """Gather what the templates of a case show."""
     case = detail.case
     in_flight = detail.in_flight
-    planned = planned_items(case=case, scheduled=detail.scheduled, plan=detail.plan, now=now)
-    moments = planned_moments(scheduled=detail.scheduled, plan=detail.plan)
+    moments = planned_moments(detail.attempts, detail.plan)
+    planned = planned_items(case, moments)
     method = detail.facts.method if detail.facts else None
     shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
     return {
@@ -95,7 +94,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
 
 def method_card(method: Method | None) -> str:
     """Return the card that would be charged now; "" when there is none."""
-    return card_name(method.brand or method.type, method.last4) if method else ""
+    return method_name(method.brand or method.type, method.last4) if method else ""
 
 
 def end_in_words(detail: CaseDetail) -> str:
@@ -125,6 +124,10 @@ def _strip(
         marks.append(mark(_try_label(one, is_first=not marks), state, one.at))
     if not marks:
         marks.append(mark(gettext("Failed"), "failed", detail.case.failed_at))
+    under_way = detail.in_flight
+    if under_way and not any(one.attempt_id == under_way.pk for one in detail.tries):
+        label = gettext("Retry %(n)d") % {"n": under_way.number}
+        marks.append(mark(label, "pending", under_way.claimed_at or under_way.due_at))
     marks += [mark(gettext("Retry %(n)d") % {"n": number}, "planned", at) for number, at in moments]
     if not moments and detail.case.engine == Engine.STRIPE and detail.case.next_try_at:
         marks.append(mark(gettext("Stripe"), "planned", detail.case.next_try_at))

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from apps.dunning.decision import PlannedTry
 from apps.dunning.facts import Decline
 from apps.dunning.presets import PRESETS
-from apps.dunning.words import words
+from apps.dunning.words import method_name, words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 
 Kind = CaseEvent.Kind
@@ -54,7 +54,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
 
 
 def planned_items(
-    *, case: RecoveryCase, scheduled: Attempt | None, plan: Sequence[PlannedTry], now: dt.datetime
+    case: RecoveryCase, moments: Sequence[tuple[int, dt.datetime]]
 ) -> tuple[Item, ...]:
     """Return what is still to come, latest first."""
     if case.status != RecoveryCase.Status.OPEN:
@@ -63,24 +63,24 @@ def planned_items(
         if case.next_step != RecoveryCase.Step.STRIPE or case.next_try_at is None:
             return ()
         return (_planned(gettext("Stripe tries again"), case.next_try_at),)
-    items = [
-        _planned(gettext("Retry %(n)d planned") % {"n": number}, at)
-        for number, at in planned_moments(scheduled=scheduled, plan=plan)
-    ]
+    items = [_planned(gettext("Retry %(n)d planned") % {"n": number}, at) for number, at in moments]
     return tuple(reversed(items))
 
 
 def planned_moments(
-    *, scheduled: Attempt | None, plan: Sequence[PlannedTry]
+    attempts: Sequence[Attempt], plan: Sequence[PlannedTry]
 ) -> list[tuple[int, dt.datetime]]:
     """Return ordinal and moment of every attempt still to come, soonest first.
 
-    The scheduled attempt is the first of the plan; those behind it count on from its ordinal.
+    The scheduled attempt is the first of the plan; those behind it will get the next ordinals that
+    are free.
     """
+    scheduled = next((one for one in attempts if one.status == Attempt.Status.SCHEDULED), None)
     if scheduled is None:
         return []
+    free = max(one.number for one in attempts) + 1
     later = [planned.due_at for planned in plan[1:] if planned.due_at > scheduled.due_at]
-    return list(enumerate([scheduled.due_at, *later], start=scheduled.number))
+    return [(scheduled.number, scheduled.due_at), *enumerate(later, start=free)]
 
 
 def past_items(events: Sequence[CaseEvent], *, tries: Sequence[Try]) -> tuple[Item, ...]:
@@ -94,29 +94,7 @@ def past_items(events: Sequence[CaseEvent], *, tries: Sequence[Try]) -> tuple[It
 
 def card_of(one: Try) -> str:
     """Return the card of a try: "Visa •••• 3119"."""
-    return card_name(one.method_brand or one.method_type, one.method_last4)
-
-
-def card_name(name: str, last4: str) -> str:
-    """Return "Visa •••• 3119", or the kind of method alone where it has no digits."""
-    readable = name.replace("_", " ")
-    shown = _BRANDS.get(readable, readable.capitalize())
-    return f"{shown} •••• {last4}" if last4 else shown
-
-
-_BRANDS = {
-    "visa": "Visa",
-    "mastercard": "Mastercard",
-    "amex": "Amex",
-    "unionpay": "UnionPay",
-    "jcb": "JCB",
-    "diners": "Diners",
-    "sepa debit": "SEPA debit",
-    "us bank account": "US bank account",
-    "bacs debit": "Bacs debit",
-    "au becs debit": "BECS debit",
-    "acss debit": "PAD debit",
-}
+    return method_name(one.method_brand or one.method_type, one.method_last4)
 
 
 def _past(events: Sequence[CaseEvent], cards: Mapping[str, str]) -> Iterator[Item]:
@@ -134,6 +112,8 @@ def _past(events: Sequence[CaseEvent], cards: Mapping[str, str]) -> Iterator[Ite
         elif event.kind == Kind.SKIPPED and number:
             title = gettext("Retry %(n)d not made") % {"n": number}
             text = text.removeprefix(f"Retry {number} was not made. ")
+        elif event.kind == Kind.MANUAL_RETRY and number:
+            title, text = gettext("Retry %(n)d asked for") % {"n": number}, ""
         elif event.kind in (Kind.RECOVERED, Kind.STOPPED, Kind.LOST):
             title, text = text.rstrip("."), ""
         yield Item(

@@ -159,14 +159,13 @@ class RetryRulesForm(forms.Form):
     @property
     def reason_rows(self) -> Iterator[ReasonRow]:
         """Yield the rows of the table by reason: the groups, then single codes."""
-        titles = {group.key: group.title for group in GROUPS}
-        for key in sorted(self.reasons, key=lambda one: (one not in titles, one)):
+        order = [group.key for group in GROUPS]
+        for key in sorted(self.reasons, key=lambda one: (one not in order, one)):
             days, at, payday = (self[f"{part}-{key}"] for part in LADDER)
-            title = titles.get(key) or codes.words(Decline("card_declined", key))
             group = next((group for group in GROUPS if group.key == key), None)
             yield ReasonRow(
                 key=key,
-                title=title,
+                title=_title(key),
                 code=group.sample if group else key,
                 days=days,
                 at=at,
@@ -204,7 +203,8 @@ class RetryRulesForm(forms.Form):
     def _add_row(self, number: int) -> None:
         unit = self.draft.get(f"unit-{number}")
         most = MAX_ROW_DAYS if unit != "hours" else MAX_ROW_DAYS * 24
-        words = f"Enter 1 to {most} {'hours' if unit == 'hours' else 'days'}."
+        unit_words = "hours" if unit == "hours" else "days"
+        words = f"Retry {number + 1}: enter 1 to {most} {unit_words}."
         self.fields[f"wait-{number}"] = forms.IntegerField(
             min_value=1,
             max_value=most,
@@ -276,7 +276,7 @@ class RetryRulesForm(forms.Form):
             try:
                 table[key] = read_ladder(Ladder(text or "", at, payday or 0))
             except RulesError as error:
-                self.add_error(f"days-{key}", str(error))
+                self.add_error(f"days-{key}", f"{_title(key)}: {error}")
         if not self.errors and not any(table.values()):
             self.add_error("strategy", "Give at least one reason a schedule.")
         return table
@@ -292,6 +292,11 @@ class RetryRulesForm(forms.Form):
         except RulesError as error:
             self.add_error("strategy", str(error))
         return replace(rules, name=_name_of(rules))
+
+
+def _title(key: str) -> str:
+    titles = {group.key: group.title for group in GROUPS}
+    return titles.get(key) or codes.words(Decline("card_declined", key))
 
 
 def _name_of(rules: RetryRules) -> str:
