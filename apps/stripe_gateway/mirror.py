@@ -92,6 +92,10 @@ def sync_backlog(*, now: dt.datetime, limit: int = 200) -> int:
             continue
         try:
             _sync(row)
+        except stripe.APIConnectionError as error:
+            # Stripe is away: every further row would wait for it too.
+            _put_off(row, error, now)
+            break
         except Exception as error:  # noqa: BLE001 - dj-stripe raises anything on odd data
             _put_off(row, error, now)
         else:

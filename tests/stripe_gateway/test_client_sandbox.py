@@ -13,7 +13,7 @@ from apps.stripe_gateway.mirror import sync_backlog
 from apps.stripe_gateway.models import MirrorBacklog
 from apps.stripe_gateway.readers.invoices import invoice_facts
 from apps.stripe_gateway.transport import http_client
-from sandbox import Clock, Sandbox, cards
+from sandbox import Clock, Fault, Sandbox, cards
 from sandbox.transport import SandboxHTTPClient
 from tests.stripe_gateway.fake_stripe import Account
 
@@ -112,6 +112,23 @@ def test_paying_and_paying_again_with_the_same_key(sandbox, account):
     assert [one.status for one in fresh.tries] == ["failed", "succeeded"]
     seen = next(one for one in fresh.tries if one.status == "succeeded")
     assert (seen.amount, seen.method) == (collected.amount, collected.method)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.TIMEOUT_AFTER, Fault.TIMEOUT_BEFORE, Fault.LOCK_TIMEOUT, Fault.RATE_LIMIT]
+)
+def test_after_trouble_the_same_key_charges_once(sandbox, account, fault):
+    invoice_id = failed_renewal(sandbox, account, cards.declines("insufficient_funds", times=1))
+    sandbox.faults.add(fault, method="POST", path="/v1/invoices/*/pay")
+    with pytest.raises((errors.OutcomeUnknown, errors.Busy)):
+        client.pay_invoice(account=account, invoice_id=invoice_id, key="one-try")
+
+    paid = client.pay_invoice(account=account, invoice_id=invoice_id, key="one-try")
+
+    fresh = client.read_invoice(account=account, invoice_id=invoice_id)
+    assert paid.status == "paid"
+    assert [one.status for one in fresh.tries] == ["failed", "succeeded"]
+    sandbox.judge.assert_clean()
 
 
 def test_a_decline_is_the_try_that_a_read_shows(sandbox, account):

@@ -132,6 +132,16 @@ class TestFailures:
         assert row.not_before == at + dt.timedelta(minutes=1)
         assert sync_backlog(now=at) == 0
 
+    def test_without_stripe_a_run_ends_with_the_first_row(self, stripe_api):
+        away = stripe.APIConnectionError("timed out")
+        for name in ("ch_1", "ch_2"):
+            keep(account=OWN, answer=shapes.charge(name, customer=f"cus_{name}"))
+            stripe_api.fail(f"GET /v1/customers/cus_{name}", away)
+
+        assert sync_backlog(now=now()) == 0
+
+        assert sorted(MirrorBacklog.objects.values_list("failures", flat=True)) == [0, 1]
+
     def test_the_next_read_tries_again_at_once(self, stripe_api):
         keep(account=OWN, answer={"object": "customer", "id": "cus_1", "created": "never"})
         sync_backlog(now=now())
