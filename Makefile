@@ -15,7 +15,7 @@ PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 	DEFAULT_FROM_EMAIL=recoup@recoup.example
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test check check-schema format lock hooks
+.PHONY: help install demo demo-reset test check check-schema benchmark format lock hooks
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -46,6 +46,9 @@ check: install ## lint, types, floors, templates, migrations, production setting
 
 check-schema: install ## compare the quick way to an empty database with dj-stripe's own migrations (a minute)
 	$(WITH_DATABASE) $(PRODUCTION) $(BIN)/python manage.py check_schema
+
+benchmark: install ## measure what failed renewals cost, in a scratch database
+	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.renewals
 
 format: install ## format code and templates
 	$(BIN)/ruff check --fix .
