@@ -1,0 +1,13 @@
+"""The operator's view of retry settings: read-only."""
+
+from django.contrib import admin
+
+from apps.accounts.admin import ReadOnlyAdmin
+from apps.retry_settings.models import RetrySettings
+
+
+@admin.register(RetrySettings)
+class RetrySettingsAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "version", "updated_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]

@@ -1,0 +1,34 @@
+"""The operator's view of the inbox: read-only; `manage.py replay_webhooks` replays."""
+
+from django.contrib import admin
+
+from apps.accounts.admin import ReadOnlyAdmin
+from apps.webhooks.models import DirtyObject, InboxEvent, SweepCursor
+
+
+@admin.register(InboxEvent)
+class InboxEventAdmin(ReadOnlyAdmin):
+    list_display = ["stripe_event_id", "type", "status", "received_at", "done_at", "error"]
+    list_filter = ["status", "from_sweep", "livemode"]
+    search_fields = ["stripe_event_id", "stripe_account_id", "type"]
+    date_hierarchy = "received_at"
+    readonly_fields = ["body_as_text"]
+
+    @admin.display(description="Body, as signed")
+    def body_as_text(self, event: InboxEvent) -> str:
+        return bytes(event.body).decode(errors="replace")
+
+
+@admin.register(DirtyObject)
+class DirtyObjectAdmin(ReadOnlyAdmin):
+    list_display = ["stripe_id", "kind", "merchant", "mark", "not_before", "failures", "error"]
+    list_filter = ["kind"]
+    list_select_related = ["merchant"]
+    search_fields = ["stripe_id"]
+
+
+@admin.register(SweepCursor)
+class SweepCursorAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "swept_until"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]
