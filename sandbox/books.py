@@ -1,12 +1,11 @@
 """The objects of one Stripe account, seen through one request or one tick of the clock."""
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from sandbox import events
 from sandbox.errors import missing
 from sandbox.ids import PREFIXES
-from sandbox.types import Obj
+from sandbox.types import Obj, copy_json
 
 if TYPE_CHECKING:
     from sandbox.core import Sandbox
@@ -78,9 +77,9 @@ class Books:
     def delete(self, obj: Obj) -> None:
         self.sandbox.store.delete(self.account, obj["object"], obj["id"])
 
-    def emit(self, type: str, obj: Obj, before: Obj | None = None) -> None:
-        """Record an event; an update that changed nothing visible is none."""
-        events.record(self, type, obj, before)
+    def emit(self, type: str, obj: Obj, before: Obj | None = None) -> str | None:
+        """Record an event and return its id; an update that changed nothing visible is none."""
+        return events.record(self, type, obj, before)
 
     def at(self, moment: int | None, action: str, id: str) -> None:
         """Let `action` run on the object at `moment`; None takes it off the calendar."""
@@ -89,7 +88,8 @@ class Books:
 
 def snapshot(obj: Obj) -> Obj:
     """Return a copy from before a change, to tell the difference by."""
-    return deepcopy(obj)
+    copied: Obj = copy_json(obj)
+    return copied
 
 
 def list_of(data: list[Any], url: str, *, has_more: bool = False) -> Obj:

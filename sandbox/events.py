@@ -3,12 +3,11 @@
 Source: https://docs.stripe.com/api/events/object
 """
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from sandbox import webhooks
 from sandbox.render import render
-from sandbox.types import Obj
+from sandbox.types import Obj, copy_json
 from sandbox.versions import is_old
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 RETENTION_DAYS = 30
 
 
-def record(books: "Books", type: str, obj: Obj, before: Obj | None) -> None:
+def record(books: "Books", type: str, obj: Obj, before: Obj | None) -> str | None:
     """Keep an event with the object as it is now and queue its deliveries.
 
     An `...updated` event whose visible fields did not change is not recorded.
@@ -28,7 +27,7 @@ def record(books: "Books", type: str, obj: Obj, before: Obj | None) -> None:
             key: before.get(key) for key in {*before, *obj} if before.get(key) != obj.get(key)
         }
         if not any(not key.startswith("_") for key in changed):
-            return
+            return None
     settings = books.settings
     event: Obj = {
         "id": books.new_id("event"),
@@ -38,14 +37,15 @@ def record(books: "Books", type: str, obj: Obj, before: Obj | None) -> None:
         "livemode": books.livemode,
         "type": type,
         "request": {"id": books.request_id, "idempotency_key": books.idempotency_key},
-        "_snapshot": deepcopy(obj),
-        "_before": deepcopy(changed),
+        "_snapshot": copy_json(obj),
+        "_before": copy_json(changed),
     }
     if settings["connected"]:
         event["account"] = books.account
     books.save(event)
     _forget_old(books)
     webhooks.queue(books, event)
+    return str(event["id"])
 
 
 def _forget_old(books: "Books") -> None:
@@ -61,7 +61,7 @@ def render_event(sandbox: Any, account: str, event: Obj, version: str) -> Obj:
     if event["_before"] is not None:
         former = render({**event["_snapshot"], **event["_before"]}, version)
         data["previous_attributes"] = _former_values(former, data["object"])
-    public = {key: deepcopy(value) for key, value in event.items() if not key.startswith("_")}
+    public = {key: copy_json(value) for key, value in event.items() if not key.startswith("_")}
     public["api_version"] = version
     public["data"] = data
     public["pending_webhooks"] = webhooks.pending(sandbox, account, event["id"])

@@ -115,7 +115,8 @@ class Gate:
         with sandbox.lock:
             replayed = sandbox.idempotency.begin(books.account, key, mark, now=books.now)
         if replayed is not None:
-            return replayed
+            headers = {**replayed.headers, "Request-Id": asked.request_id}
+            return Response(replayed.status, headers, replayed.body)
         kept: Response | None = None
         try:
             response = self._executed(asked, route, call, fault)
@@ -133,7 +134,8 @@ class Gate:
         sandbox, books = self._sandbox, call.books
         if fault is Fault.ERROR_500:
             raise server_error()
-        target = (books.account, asked.path) if asked.method == "POST" and call.ids else None
+        writes = asked.method != "GET" and "id" in call.ids
+        target = (books.account, call.ids["id"]) if writes else None
         with sandbox.lock:
             if target is not None:
                 if target in self._locked:

@@ -36,7 +36,8 @@ class IdempotencyStore:
         """
         if (account, key) in self._running:
             raise key_in_use(key)
-        stored = self._stored(account, key, now)
+        self.prune(account, now)
+        stored = self._store.get(account, "idempotency", key)
         if stored is None:
             self._running[account, key] = call
             return None
@@ -51,25 +52,12 @@ class IdempotencyStore:
         """Keep the answer; None for one that is not kept, so that the key may be used again."""
         call = self._running.pop((account, key))
         if answer is not None:
-            entry: Obj = {"call": call, "at": now, "answer": asdict(answer)}
+            entry: Obj = {"id": key, "call": call, "at": now, "answer": asdict(answer)}
             self._store.put(account, "idempotency", key, entry)
 
-    def prune(self, now: int) -> None:
-        """Forget answers older than 24 hours."""
-        for account in self._store.accounts():
-            for row in list(self._keys(account)):
-                self._stored(account, row, now)
-
-    def _keys(self, account: str) -> list[str]:
-        return [
-            row.id
-            for row in self._store.rows()
-            if row.account == account and row.kind == "idempotency"
-        ]
-
-    def _stored(self, account: str, key: str, now: int) -> Obj | None:
-        stored = self._store.get(account, "idempotency", key)
-        if stored is not None and now - stored["at"] > LIFETIME:
-            self._store.delete(account, "idempotency", key)
-            return None
-        return stored
+    def prune(self, account: str, now: int) -> None:
+        """Forget answers older than 24 hours; the oldest stand first."""
+        while (entry := self._store.first(account, "idempotency")) is not None:
+            if now - entry["at"] <= LIFETIME:
+                return
+            self._store.delete(account, "idempotency", entry["id"])

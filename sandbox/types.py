@@ -16,3 +16,12 @@ class Response:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: Obj = field(default_factory=dict)
+
+
+def copy_json(value: Any) -> Any:
+    """Copy plain JSON in depth, several times faster than `copy.deepcopy`."""
+    if type(value) is dict:
+        return {key: copy_json(item) for key, item in value.items()}
+    if type(value) is list:
+        return [copy_json(item) for item in value]
+    return value

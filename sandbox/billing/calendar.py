@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from sandbox import webhooks
 from sandbox.billing import (
     closing,
     collection,
     disputes,
     invoices,
     method_changes,
+    outcomes,
     retries,
     schedules,
     subscriptions,
@@ -21,6 +23,12 @@ Action = Callable[[Books, Obj], None]
 def finalize_draft(books: Books, invoice: Obj) -> None:
     if invoice["status"] != "draft" or not invoice["auto_advance"]:
         return
+    if _waits_for_listeners(books, invoice):
+        later = books.now + invoices.DRAFT_TIME
+        invoice["automatically_finalizes_at"] = later
+        books.save(invoice)
+        books.at(later, "invoice.finalize", invoice["id"])
+        return
     subscription = books.find("subscription", invoice["_subscription"]) or {}
     pause = (subscription.get("pause_collection") or {}).get("behavior")
     if pause in ("void", "mark_uncollectible"):
@@ -29,6 +37,16 @@ def finalize_draft(books: Books, invoice: Obj) -> None:
         close(books, invoice)
         return
     invoices.finalize_and_charge(books, invoice)
+
+
+def _waits_for_listeners(books: Books, invoice: Obj) -> bool:
+    """Whether somebody has not taken note of the draft yet, in accounts set to wait for that."""
+    if not books.settings["waits_for_listeners"]:
+        return False
+    if books.now - invoice["created"] >= invoices.LONGEST_DRAFT_TIME:
+        return False
+    told_by = str(invoice.get("_told_by"))
+    return webhooks.pending(books.sandbox, books.account, told_by) > 0
 
 
 def retry(books: Books, invoice: Obj) -> None:
@@ -73,7 +91,7 @@ def dispute(books: Books, charge: Obj) -> None:
 # Action name -> (kind of object, function).
 ACTIONS: dict[str, tuple[str, Action]] = {
     "charge.dispute": ("charge", dispute),
-    "intent.settle": ("payment_intent", collection.settle),
+    "intent.settle": ("payment_intent", outcomes.settle),
     "invoice.automation": ("invoice", retries.automation_decided),
     "invoice.finalize": ("invoice", finalize_draft),
     "invoice.overdue": ("invoice", overdue),

@@ -3,7 +3,7 @@
 Source: https://docs.stripe.com/invoicing/overview
 """
 
-from sandbox.billing import collection, standing
+from sandbox.billing import outcomes, standing
 from sandbox.books import Books, snapshot
 from sandbox.errors import refused
 from sandbox.types import Obj
@@ -53,7 +53,7 @@ def pay_out_of_band(books: Books, invoice: Obj) -> None:
     invoice["amount_paid"] = invoice["amount_due"]
     invoice["amount_remaining"] = 0
     invoice["_out_of_band"] = True
-    collection.mark_paid(books, invoice)
+    outcomes.mark_paid(books, invoice)
     books.save(invoice)
     books.emit("invoice.updated", invoice, before)
     books.emit("invoice.paid", invoice)
@@ -69,7 +69,7 @@ def cancel_intent(books: Books, invoice: Obj, *, reason: str) -> None:
     books.at(None, "intent.settle", intent["id"])
     intent.update(status="canceled", canceled_at=books.now, cancellation_reason=reason)
     books.save(intent)
-    payment = collection.default_payment(books, invoice)
+    payment = outcomes.default_payment(books, invoice)
     payment["status"] = "canceled"
     payment["status_transitions"]["canceled_at"] = books.now
     books.save(payment)

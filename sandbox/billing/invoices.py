@@ -3,14 +3,15 @@
 Source: https://docs.stripe.com/invoicing/integration/automatic-advancement-collection
 """
 
-from typing import Any
-
-from sandbox.billing import collection, standing
+from sandbox.billing import collection, outcomes, standing
 from sandbox.books import DAY, HOUR, Books, list_of, snapshot
 from sandbox.types import Obj
 
 # A renewal stays a draft for about an hour, so that a listener may still add to it.
 DRAFT_TIME = HOUR
+
+# As long as a listener does not answer invoice.created with 2xx, Stripe waits this long.
+LONGEST_DRAFT_TIME = 72 * HOUR
 HOSTED_PAGE = "https://invoice.stripe.com/i"
 
 
@@ -148,68 +149,6 @@ def _parent(subscription: Obj | None) -> Obj | None:
     }
 
 
-def add_line(
-    books: Books,
-    invoice: Obj,
-    *,
-    amount: int,
-    description: str | None,
-    parent: Obj,
-    price: Obj | None = None,
-    quantity: int = 1,
-    period: tuple[int, int] | None = None,
-    metadata: Obj | None = None,
-) -> None:
-    start, end = period or (books.now, books.now)
-    pricing: Any = None
-    if price is not None:
-        pricing = {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        }
-    line: Obj = {
-        "id": books.new_id("line_item"),
-        "object": "line_item",
-        "amount": amount,
-        "currency": invoice["currency"],
-        "description": description,
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": invoice["id"],
-        "livemode": books.livemode,
-        "metadata": metadata or {},
-        "parent": parent,
-        "period": {"end": end, "start": start},
-        "pretax_credit_amounts": [],
-        "pricing": pricing,
-        "quantity": quantity,
-        "subtotal": amount,
-        "taxes": [],
-        "_price": price,
-        "_subscription": invoice["_subscription"],
-    }
-    invoice["lines"]["data"].append(line)
-    invoice["lines"]["total_count"] = len(invoice["lines"]["data"])
-    add_up(books, invoice)
-
-
-def add_up(books: Books, invoice: Obj) -> None:
-    """Sum the lines, then use the customer's balance; a negative total asks for nothing."""
-    total = sum(line["amount"] for line in invoice["lines"]["data"])
-    due = max(0, total + min(0, invoice["starting_balance"])) if total > 0 else 0
-    invoice.update(
-        subtotal=total,
-        subtotal_excluding_tax=total,
-        total=total,
-        total_excluding_tax=total,
-        amount_due=due,
-        amount_remaining=due - invoice["amount_paid"],
-    )
-    books.save(invoice)
-
-
 def finalize(books: Books, invoice: Obj) -> None:
     """Fix the draft: number, hosted page, payment intent; a free invoice is paid at once."""
     before = snapshot(invoice)
@@ -236,7 +175,7 @@ def finalize(books: Books, invoice: Obj) -> None:
     books.at(None, "invoice.finalize", invoice["id"])
     if invoice["amount_due"] == 0:
         invoice["attempted"] = True
-        collection.mark_paid(books, invoice)
+        outcomes.mark_paid(books, invoice)
         books.save(invoice)
         books.emit("invoice.finalized", invoice)
         books.emit("invoice.updated", invoice, before)
@@ -260,8 +199,8 @@ def open_draft(books: Books, invoice: Obj, *, finalizes_at: int | None) -> None:
     if invoice["auto_advance"] and finalizes_at is not None:
         invoice["automatically_finalizes_at"] = finalizes_at
         books.at(finalizes_at, "invoice.finalize", invoice["id"])
+    invoice["_told_by"] = books.emit("invoice.created", invoice)
     books.save(invoice)
-    books.emit("invoice.created", invoice)
 
 
 def finalize_and_charge(books: Books, invoice: Obj) -> None:
@@ -287,31 +226,6 @@ def new_payment_list(books: Books, invoice_id: str) -> Obj:
     """Return the payments of an invoice, newest first, as `expand[]=payments` shows them."""
     payments = books.where("invoice_payment", "invoice", invoice_id)[::-1]
     return list_of(payments, f"/v1/invoice_payments?invoice={invoice_id}")
-
-
-def add_item_line(books: Books, invoice: Obj, item: Obj) -> None:
-    """Move a waiting invoice item onto the draft."""
-    item["invoice"] = invoice["id"]
-    books.save(item)
-    add_line(
-        books,
-        invoice,
-        amount=item["amount"],
-        description=item["description"],
-        price=item["_price"],
-        quantity=item["quantity"],
-        metadata=dict(item["metadata"]),
-        parent={
-            "type": "invoice_item_details",
-            "invoice_item_details": {
-                "invoice_item": item["id"],
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": item["_subscription"],
-            },
-            "subscription_item_details": None,
-        },
-    )
 
 
 def start_collecting(books: Books, invoice: Obj) -> None:

@@ -21,7 +21,7 @@ def billing_details(given: Obj | None = None) -> Obj:
     details: Obj = {"address": {**NO_ADDRESS}, "email": None, "name": None, "phone": None}
     details["tax_id"] = None
     for key, value in (given or {}).items():
-        details[key] = {**NO_ADDRESS, **value} if key == "address" and value else value
+        details[key] = {**NO_ADDRESS, **(value or {})} if key == "address" else value
     return details
 
 

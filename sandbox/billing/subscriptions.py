@@ -6,7 +6,7 @@ Source: https://docs.stripe.com/billing/subscriptions/overview
 import calendar
 from datetime import UTC, datetime
 
-from sandbox.billing import closing, collection, invoices
+from sandbox.billing import closing, collection, invoices, lines, outcomes
 from sandbox.billing.standing import set_status
 from sandbox.books import DAY, HOUR, Books, list_of, snapshot
 from sandbox.types import Obj
@@ -142,7 +142,7 @@ def new_period_invoice(
         price = item["price"]
         product = books.find("product", price["product"]) or {"name": price["product"]}
         interval = price["recurring"]["interval"]
-        invoices.add_line(
+        lines.add_line(
             books,
             invoice,
             amount=0 if free else price["unit_amount"] * item["quantity"],
@@ -165,7 +165,7 @@ def new_period_invoice(
         )
     for waiting in books.where("invoiceitem", "customer", customer["id"]):
         if waiting["invoice"] is None and waiting["_subscription"] in (None, subscription["id"]):
-            invoices.add_item_line(books, invoice, waiting)
+            lines.add_item_line(books, invoice, waiting)
     subscription["latest_invoice"] = invoice["id"]
     books.save(subscription)
     return invoice
@@ -173,7 +173,7 @@ def new_period_invoice(
 
 def first_invoice(
     books: Books, subscription: Obj, *, charge: bool, present: bool = False
-) -> collection.Collected | None:
+) -> outcomes.Collected | None:
     """Bill the first period at once. Without `charge` the invoice is left for the customer.
 
     `present` means that the customer is there and confirms what the bank asks.

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from sandbox import cards
-from sandbox.billing import collection, disputes, method_changes
+from sandbox.billing import collection, disputes, method_changes, side_payments
 from sandbox.billing.methods import method_for
 from sandbox.books import Books, snapshot
 from sandbox.control.base import id_of
@@ -105,6 +105,16 @@ class ActingControls(SellingControls):
         collection.collect(
             books, row, automatic=False, method=payer, off_session=False, authenticated=True
         )
+        return row
+
+    def customer_pays_part(
+        self, invoice: Obj | str, amount: int, *, account: str | None = None
+    ) -> Obj:
+        """Let the customer pay some of the invoice with a new card."""
+        books = self._me.books(account)
+        row = books.get("invoice", id_of(invoice))
+        payer = self.create_card(row["customer"], behaviour=[], account=account)
+        side_payments.pay_part(books, row, payer, amount)
         return row
 
     def complete_checkout(

@@ -40,6 +40,7 @@ class PlatformControls(Controls):
             "api_version": me.api_version,
             "retries": (retries or RetrySettings()).as_row(),
             "automations": False,
+            "waits_for_listeners": False,
             "action_required_also_fails": True,
         }
         with me.lock:
@@ -119,6 +120,10 @@ class PlatformControls(Controls):
         books = self._me.books(account)
         row = books.get("subscription", id_of(subscription))
         subscriptions.end(books, row, reason="cancellation_requested")
+
+    def set_waiting_for_listeners(self, on: bool, *, account: str | None = None) -> None:
+        """Keep renewals drafts for up to 72 hours while invoice.created is not delivered."""
+        self._me._set(account, waits_for_listeners=on)
 
     def set_automations(self, on: bool, *, account: str | None = None) -> None:
         """With automations a first failure shows no next time; invoice.updated brings it."""

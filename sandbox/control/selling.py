@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox import cards
-from sandbox.billing import collection, intents, method_changes, schedules, subscriptions
+from sandbox.billing import intents, method_changes, schedules, side_payments, subscriptions
 from sandbox.billing.methods import BANK_DEBITS
 from sandbox.books import Books
 from sandbox.control.base import Controls, id_of
@@ -185,7 +185,7 @@ class SellingControls(Controls):
         owner = books.get("customer", id_of(customer))
         method = books.get("payment_method", owner["invoice_settings"]["default_payment_method"])
         intent = intents.new_intent(books, amount=amount, currency=currency, customer=owner["id"])
-        return collection.charge_alone(books, intent, method)
+        return side_payments.charge_alone(books, intent, method)
 
     def object(self, kind: str, id: str, *, account: str | None = None) -> Obj:
         """Return the object as it is stored, sandbox notes included. Raises ApiError 404."""

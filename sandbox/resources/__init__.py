@@ -18,6 +18,7 @@ _MODULES = (
     "payment_methods",
     "schedules",
     "setup_intents",
+    "subscription_items",
     "subscriptions",
     "test_clocks",
     "webhook_endpoints",

@@ -3,7 +3,7 @@
 Source: https://docs.stripe.com/api/credit_notes
 """
 
-from sandbox.billing import collection
+from sandbox.billing import outcomes
 from sandbox.books import list_of, snapshot
 from sandbox.errors import refused
 from sandbox.resources.common import metadata_of, number, required
@@ -66,14 +66,14 @@ def create(call: Call) -> Obj:
         invoice["amount_due"] -= amount
         invoice["amount_remaining"] -= amount
         if invoice["amount_remaining"] == 0:
-            collection.mark_paid(books, invoice)
+            outcomes.mark_paid(books, invoice)
     else:
         invoice["post_payment_credit_notes_amount"] += amount
     books.save(invoice)
     books.emit("credit_note.created", note)
     books.emit("invoice.updated", invoice, before)
     if invoice["status"] == "paid" and before["status"] != "paid":
-        collection.credited(books, invoice)
+        outcomes.credited(books, invoice)
     return note
 
 

@@ -3,7 +3,7 @@
 Source: https://docs.stripe.com/api/invoiceitems
 """
 
-from sandbox.billing import invoices
+from sandbox.billing import lines
 from sandbox.errors import invalid, refused
 from sandbox.resources.common import (
     amount,
@@ -73,7 +73,7 @@ def create(call: Call) -> Obj:
         invoice = books.get("invoice", params["invoice"], param="invoice")
         if invoice["status"] != "draft":
             raise refused("You can only add items to a draft invoice.", param="invoice")
-        invoices.add_item_line(books, invoice, item)
+        lines.add_item_line(books, invoice, item)
     return item
 
 

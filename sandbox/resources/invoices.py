@@ -3,7 +3,7 @@
 Source: https://docs.stripe.com/api/invoices, /api/invoice-payment
 """
 
-from sandbox.billing import closing, collection, invoices
+from sandbox.billing import closing, collection, invoices, lines, outcomes
 from sandbox.billing.methods import method_for
 from sandbox.books import Books, snapshot
 from sandbox.errors import ApiError, invalid, missing, refused
@@ -80,7 +80,7 @@ def create(call: Call) -> Obj:
         given=given,
     )
     for item in waiting:
-        invoices.add_item_line(books, invoice, item)
+        lines.add_item_line(books, invoice, item)
     invoices.open_draft(books, invoice, finalizes_at=books.now + invoices.DRAFT_TIME)
     return invoice
 
@@ -214,7 +214,7 @@ def pay(call: Call) -> Obj:
     return invoice
 
 
-def declined(books: Books, invoice: Obj, result: collection.Collected, version: str) -> ApiError:
+def declined(books: Books, invoice: Obj, result: outcomes.Collected, version: str) -> ApiError:
     """Return the 402: every layer of the decline, the intent and the method."""
     error = dict(result.error or {})
     intent = books.get("payment_intent", invoice["_payment_intent"])

@@ -42,6 +42,7 @@ def confirm(call: Call) -> Obj:
     books, params = call.books, call.params
     intent = books.get("payment_intent", call.id)
     invoice = _open_invoice(books, intent)
+    books.sandbox.judge.on_pay(books, invoice)
     method = take(books, params["payment_method"]) if params.get("payment_method") else None
     result = collection.collect(
         books,

@@ -5,7 +5,7 @@ Source: https://docs.stripe.com/api/subscriptions
 
 from typing import Any
 
-from sandbox.billing import closing, invoices, subscriptions
+from sandbox.billing import closing, invoices, lines, subscriptions
 from sandbox.books import DAY, Books, snapshot
 from sandbox.errors import invalid, refused
 from sandbox.forms import as_int, as_list
@@ -264,42 +264,5 @@ def _bill_waiting(books: Books, subscription: Obj) -> None:
         subscription=subscription,
     )
     for item in waiting:
-        invoices.add_item_line(books, invoice, item)
+        lines.add_item_line(books, invoice, item)
     invoices.open_draft(books, invoice, finalizes_at=books.now + invoices.DRAFT_TIME)
-
-
-# Items
-
-
-def _find_item(books: Books, id: str) -> tuple[Obj, Obj]:
-    for subscription in books.all("subscription"):
-        for item in subscription["items"]["data"]:
-            if item["id"] == id:
-                return subscription, item
-    raise invalid(f"No such subscription item: '{id}'", param="id", code="resource_missing")
-
-
-@route("GET", "/v1/subscription_items", "SubscriptionItemListParams")
-def list_items(call: Call) -> Obj:
-    required(call.params, "subscription")
-    subscription = call.books.get("subscription", call.params["subscription"])
-    return page(call, subscription["items"]["data"][::-1])
-
-
-@route("GET", "/v1/subscription_items/{id}")
-def retrieve_item(call: Call) -> Obj:
-    return _find_item(call.books, call.id)[1]
-
-
-@route("POST", "/v1/subscription_items/{id}", "SubscriptionItemModifyParams")
-def update_item(call: Call) -> Obj:
-    books = call.books
-    subscription, item = _find_item(books, call.id)
-    before = snapshot(subscription)
-    if call.params.get("price"):
-        subscriptions.set_price(item, recurring_price(books, call.params["price"], param="price"))
-    item["quantity"] = number(call.params, "quantity", item["quantity"])
-    merge_metadata(item, call.params)
-    books.save(subscription)
-    books.emit("customer.subscription.updated", subscription, before)
-    return item

@@ -98,6 +98,6 @@ def test_old_answers_are_pruned(sandbox, client):
     assert sandbox.store.get(sandbox.account, "idempotency", "key")
 
     sandbox.advance(timedelta(hours=25))
-    sandbox.idempotency.prune(int(sandbox.now().timestamp()))
+    sandbox.idempotency.prune(sandbox.account, int(sandbox.now().timestamp()))
 
     assert sandbox.store.get(sandbox.account, "idempotency", "key") is None

@@ -373,3 +373,20 @@ class TestTestCards:
 
         assert first.id != second.id
         assert first.card.fingerprint == second.card.fingerprint
+
+
+class TestParts:
+    def test_only_what_remains_is_charged(self, sandbox, client):
+        invoice = failed_renewal(sandbox, cards.declines("insufficient_funds", times=1))
+        sandbox.customer_pays_part(invoice, 10_000)
+        assert (invoice["status"], invoice["amount_remaining"]) == ("open", 4_900)
+
+        pay(client, invoice)
+
+        read = client.v1.invoices.retrieve(invoice["id"], {"expand": ["payments"]})
+        assert (read.status, read.amount_paid) == ("paid", 14_900)
+        assert sandbox.objects("charge")[-1]["amount"] == 4_900
+        assert sorted(
+            (payment.amount_paid, payment.is_default) for payment in read.payments.data
+        ) == [(4_900, True), (10_000, False)]
+        sandbox.judge.assert_clean()

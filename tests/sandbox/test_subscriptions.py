@@ -292,3 +292,32 @@ class TestPaymentPlans:
         assert "subscription_schedule.aborted" in [
             event["type"] for event in sandbox.objects("event")
         ]
+
+
+class TestListeners:
+    def test_a_renewal_waits_for_a_deaf_listener_but_not_for_ever(self, sandbox):
+        sandbox.set_waiting_for_listeners(True)
+        sandbox.add_endpoint("http://localhost/deaf", events=["invoice.created"])
+        subscription = sandbox.subscribe(
+            sandbox.create_customer_with_card(), sandbox.create_price()
+        )
+
+        invoice = sandbox.renew(subscription)
+        sandbox.advance(timedelta(hours=70))
+        assert invoice["status"] == "draft"
+
+        sandbox.advance(timedelta(hours=2))
+        assert invoice["status"] == "paid"
+
+    def test_once_told_it_goes_on(self, sandbox):
+        sandbox.set_waiting_for_listeners(True)
+        sandbox.add_endpoint("http://localhost/hook", events=["invoice.created"])
+        subscription = sandbox.subscribe(
+            sandbox.create_customer_with_card(), sandbox.create_price()
+        )
+        invoice = sandbox.renew(subscription)
+
+        sandbox.deliver_to(lambda *_: 200).drain()
+        sandbox.advance(timedelta(hours=1))
+
+        assert invoice["status"] == "paid"
