@@ -1,0 +1,189 @@
+"""Every address of the product: who gets in, who does not, and that merchants never meet."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLPattern, get_resolver, reverse
+
+from apps.accounts.models import Role
+from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
+from tests.recovery.factories import CaseFactory
+from tests.subscriptions.factories import SubscriptionFactory
+from tests.transactions.factories import TransactionFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`needs`: the weakest role that gets in. `record`: the kind of record the address names."""
+
+    needs: Role
+    method: str = "get"
+    record: str = ""
+
+
+RULES = {
+    "overview:home": Rule(Role.VIEWER),
+    "subscriptions:list": Rule(Role.VIEWER),
+    "subscriptions:export": Rule(Role.VIEWER),
+    "subscriptions:detail": Rule(Role.VIEWER, record="subscription"),
+    "transactions:list": Rule(Role.VIEWER),
+    "transactions:export": Rule(Role.VIEWER),
+    "transactions:detail": Rule(Role.VIEWER, record="transaction"),
+    "recovery:list": Rule(Role.VIEWER),
+    "recovery:case": Rule(Role.VIEWER, record="case"),
+    "recovery:retry": Rule(Role.SUPPORT, "post", record="case"),
+    "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
+    "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),
+    "retry_settings:settings": Rule(Role.VIEWER),
+    "retry_settings:preview": Rule(Role.VIEWER, "post"),
+    "retry_settings:save": Rule(Role.ADMIN, "post"),
+    "customer_payments:settings": Rule(Role.VIEWER),
+    "customer_payments:save": Rule(Role.ADMIN, "post"),
+    "switch_merchant": Rule(Role.VIEWER, "post"),
+}
+"""Addresses of the dashboard. A new one must be named here, or in PUBLIC, or the test fails."""
+
+PUBLIC = {
+    "overview:healthz",  # for load balancers; tells nothing about merchants
+    "webhooks:stripe",  # Stripe; its signature is the check
+    "set_theme",  # a cookie
+    "account_login",
+    "account_logout",
+    "account_signup",  # says that it is closed
+    "account_inactive",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+}
+
+SIGNED_IN = {"account_reauthenticate", "account_change_password", "account_set_password"}
+"""About the person, whatever their merchant."""
+
+OPERATOR = "admin"
+"""Django's admin: for staff alone."""
+
+NOBODY = 0
+
+
+def names(patterns=None, prefix="") -> list[str]:
+    """Return the names of all addresses, without those of the admin."""
+    found = []
+    for pattern in patterns or get_resolver().url_patterns:
+        if isinstance(pattern, URLPattern):
+            found.append(f"{prefix}{pattern.name}")
+        elif pattern.namespace != OPERATOR:
+            space = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            found += names(pattern.url_patterns, space)
+    return found
+
+
+def address(name: str, record_id: int = NOBODY) -> str:
+    rule = RULES[name]
+    return reverse(name, args=[record_id] if rule.record else [])
+
+
+def visit(client, name: str, record_id: int = NOBODY):
+    return getattr(client, RULES[name].method)(address(name, record_id))
+
+
+def a_record(kind: str, merchant) -> int:
+    factories = {
+        "transaction": TransactionFactory,
+        "subscription": SubscriptionFactory,
+        "case": CaseFactory,
+    }
+    return factories[kind](merchant=merchant).pk
+
+
+def test_every_address_has_a_rule():
+    assert sorted(names()) == sorted({*RULES, *PUBLIC, *SIGNED_IN})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_strangers_are_sent_to_sign_in(client, name):
+    response = visit(client, name)
+
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login/?next=/")
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED_IN))
+def test_strangers_see_nothing_personal(client, name):
+    response = client.get(reverse(name))
+
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login/")
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", RULES)
+def test_a_role_gets_in_exactly_where_it_may(client, name, role):
+    membership = MembershipFactory(role=role)
+    client.force_login(membership.user)
+
+    response = visit(client, name)
+
+    if not role.covers(RULES[name].needs):
+        assert response.status_code == 403
+    elif RULES[name].record:
+        assert response.status_code == 404, "let in, and found no such record"
+    else:
+        assert response.status_code in (200, 302, 400, 422)
+        assert "/login/" not in response.get("Location", "")
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.record])
+def test_another_merchants_record_is_not_there(client, name):
+    record_id = a_record(RULES[name].record, MerchantFactory())
+    client.force_login(MembershipFactory(role=Role.OWNER).user)
+
+    assert visit(client, name, record_id).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if rule.record and rule.method == "get"]
+)
+def test_a_viewer_sees_a_record_of_their_own_merchant(client, name):
+    membership = MembershipFactory(role=Role.VIEWER)
+    record_id = a_record(RULES[name].record, membership.merchant)
+    client.force_login(membership.user)
+
+    assert visit(client, name, record_id).status_code == 200
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if not rule.record])
+def test_lists_show_nothing_of_another_merchant(client, name):
+    other = MerchantFactory()
+    TransactionFactory(merchant=other, customer_name="Somebody Else", failed=True)
+    SubscriptionFactory(merchant=other, customer_name="Somebody Else", past_due=True)
+    client.force_login(MembershipFactory(role=Role.OWNER).user)
+
+    response = visit(client, name)
+
+    body = b"".join(response) if response.streaming else response.content
+    assert b"Somebody Else" not in body
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_without_a_merchant_there_is_only_a_page_that_says_so(client, name):
+    client.force_login(UserFactory())
+
+    response = visit(client, name)
+
+    assert response.status_code == 403
+    assert b"You belong to no store yet." in response.content
+
+
+@pytest.mark.parametrize("person", [None, Role.OWNER])
+def test_the_admin_is_for_staff_alone(client, person):
+    if person:
+        client.force_login(MembershipFactory(role=person).user)
+
+    for name in ("admin:index", "admin:django_celery_beat_periodictask_changelist"):
+        response = client.get(reverse(name))
+
+        assert response.status_code == 302
+        assert "/admin/login/" in response["Location"]
