@@ -32,7 +32,7 @@ from apps.stripe_gateway.facts import (
 )
 from apps.stripe_gateway.product_names import known_names, names_of
 from apps.stripe_gateway.readers.charges import charge_facts
-from apps.stripe_gateway.readers.common import Json, dig, ident, own_id, rows
+from apps.stripe_gateway.readers.common import Json, ident, own_id, rows, text
 from apps.stripe_gateway.readers.customers import customer_facts
 from apps.stripe_gateway.readers.invoices import intents_of, invoice_facts, names_wanted
 from apps.stripe_gateway.readers.methods import method_from
@@ -86,13 +86,7 @@ def read_invoice(*, account: StripeAccount, invoice_id: str) -> InvoiceFacts:
 
     One call, and one more for each intent that was charged (nearly always one).
     """
-    with our_errors():
-        answer = body_of(
-            stripe_client().v1.invoices.retrieve(
-                invoice_id, {"expand": INVOICE_EXPAND}, options(account)
-            )
-        )
-    return _whole_invoice(account, answer)
+    return _whole_invoice(account, _retrieve_invoice(account, invoice_id))
 
 
 def read_subscription(*, account: StripeAccount, subscription_id: str) -> SubscriptionFacts:
@@ -251,16 +245,46 @@ def cancel_subscription(
     return _subscription(account, answer)
 
 
+def _retrieve_invoice(account: StripeAccount, invoice_id: str) -> Json:
+    with our_errors():
+        return body_of(
+            stripe_client().v1.invoices.retrieve(
+                invoice_id, {"expand": INVOICE_EXPAND}, options(account)
+            )
+        )
+
+
 def _whole_invoice(account: StripeAccount, answer: Json) -> InvoiceFacts:
-    charges = [
-        charge
-        for intent in intents_of(answer)
-        if dig(intent, "latest_charge")
-        for charge in _charges(account, ident(intent, "id"))
-    ]
+    """Add the charges to an invoice, as if both had been read in one moment."""
+    charges = _charges_of(account, answer)
+    if _is_overtaken(answer, charges):
+        answer = _retrieve_invoice(account, own_id(answer, "invoice"))
+        charges = _charges_of(account, answer)
     mirror.keep(account=account, answer=answer, charges=charges)
     names = names_of(account=account, product_ids=names_wanted(answer))
     return invoice_facts(answer, charges=charges, product_names=names)
+
+
+def _is_overtaken(answer: Json, charges: list[Json]) -> bool:
+    """Tell whether a charge succeeded between the two calls: the invoice would look unpaid."""
+    unpaid = {
+        ident(intent, "latest_charge")
+        for intent in intents_of(answer)
+        if text(intent, "status") != "succeeded"
+    }
+    return any(text(one, "status") == "succeeded" and text(one, "id") in unpaid for one in charges)
+
+
+def _charges_of(account: StripeAccount, answer: Json) -> list[Json]:
+    """List the charges of an invoice's intents, without any made after the invoice was read."""
+    found: list[Json] = []
+    for intent in intents_of(answer):
+        latest = ident(intent, "latest_charge")
+        if latest:
+            newest_first = _charges(account, ident(intent, "id"))
+            ids = [text(one, "id") for one in newest_first]
+            found += newest_first[ids.index(latest) :] if latest in ids else newest_first
+    return found
 
 
 def _charges(account: StripeAccount, payment_intent_id: str) -> list[Json]:

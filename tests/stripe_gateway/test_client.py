@@ -150,6 +150,32 @@ class TestReading:
         assert stripe_api.paths() == [READ, READ]
 
 
+class TestOneMoment:
+    """An invoice and its charges are two calls; what happens in between must not mix them."""
+
+    def test_a_charge_made_in_between_is_left_to_the_next_read(self, stripe_api):
+        stripe_api.answer(READ, shapes.invoice(lines=None, parent=None))
+        stripe_api.answer("GET /v1/charges", listed(shapes.paid_charge("ch_2"), shapes.charge()))
+
+        facts = client.read_invoice(account=OWN, invoice_id="in_1")
+
+        assert facts.status == "open"
+        assert [one.charge_id for one in facts.tries] == ["ch_1"]
+
+    def test_a_debit_that_settles_in_between_is_read_again(self, stripe_api):
+        waiting = shapes.payment(shapes.intent(status="processing", last_payment_error=None))
+        paid = shapes.payment(shapes.paid_intent(latest_charge="ch_1"), status="paid")
+        bare = {"lines": None, "parent": None}
+        stripe_api.answer(READ, shapes.invoice(payments={"data": [waiting]}, **bare))
+        stripe_api.answer(READ, shapes.paid_invoice(payments={"data": [paid]}, **bare))
+        stripe_api.answer("GET /v1/charges", listed(shapes.paid_charge("ch_1")))
+
+        facts = client.read_invoice(account=OWN, invoice_id="in_1")
+
+        assert facts.status == "paid"
+        assert stripe_api.paths() == [READ, "GET /v1/charges"] * 2
+
+
 class TestHeaders:
     def test_our_own_account_needs_none(self, stripe_api, settings):
         stripe_api.answer("GET /v1/customers/cus_1", shapes.customer())
