@@ -29,6 +29,7 @@ NEEDS_OTHER_CARD = frozenset(
         "lost_card",
         "merchant_blacklist",
         "pickup_card",
+        "restricted_card",
         "revocation_of_all_authorizations",
         "revocation_of_authorization",
         "stolen_card",
@@ -46,22 +47,46 @@ HARD = (
             "card_not_supported",
             "currency_not_supported",
             "do_not_try_again",
+            "elevated_risk_level",
             "expired_card",
             "incorrect_address",
             "incorrect_cvc",
+            "incorrect_pin",
             "incorrect_zip",
             "invalid_account",
+            "invalid_amount",
             "invalid_cvc",
             "invalid_expiry_month",
             "invalid_expiry_year",
             "invalid_number",
+            "invalid_pin",
+            "mobile_device_authentication_required",
             "new_account_information_available",
-            "restricted_card",
+            "offline_pin_required",
+            "online_or_offline_pin_required",
+            "pin_try_exceeded",
+            "rule",
             "security_violation",
             "service_not_allowed",
             "testmode_decline",
         }
     )
+)
+
+# The same for bank debits: another account or a new mandate is needed.
+HARD_DEBITS = frozenset(
+    {
+        "account_closed",
+        "bank_account_closed",
+        "bank_account_declined",
+        "bank_account_invalid_details",
+        "bank_account_restricted",
+        "bank_account_unusable",
+        "debit_not_authorized",
+        "incorrect_account_holder_name",
+        "no_account",
+        "payment_intent_mandate_invalid",
+    }
 )
 
 

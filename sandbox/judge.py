@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox import declines
+from sandbox.billing import retries
 from sandbox.billing.intents import fingerprint_of
 from sandbox.books import DAY, HOUR, Books
 from sandbox.errors import ApiError
@@ -137,17 +138,30 @@ class Judge:
         if closed_at is None or books.now - closed_at > BENIGN_RACE:
             self.note(books, "M10", f"pay of {invoice['id']}, which is {invoice['status']}")
 
+    def on_unwanted(self, books: Books, invoice: Obj) -> None:
+        """Before a charge without the customer: M10 (canceled long ago), M8 (3DS still open)."""
+        subscription = books.find("subscription", invoice["_subscription"])
+        if subscription is not None and subscription["status"] == "canceled":
+            wish = subscription["cancellation_details"]["reason"] == "cancellation_requested"
+            if wish and books.now - subscription["ended_at"] > BENIGN_RACE:
+                self.note(books, "M10", f"pay of {invoice['id']} after the customer canceled")
+        intent = books.find("payment_intent", invoice["_payment_intent"])
+        if intent is not None and intent["status"] == "requires_action":
+            waiting = retries.is_blocked(books, invoice)
+            if waiting and books.now - invoice["_blocked"]["at"] > BENIGN_RACE:
+                self.note(books, "M8", f"pay of {invoice['id']}, which waits for 3DS")
+
     def on_charge(self, books: Books, method: Obj, *, confirmed: bool) -> None:
         """Before a charge by API: M7 (card budget), M8 (hard decline, unchanged card).
 
         `confirmed` means that the customer is there in person.
         """
         card = fingerprint_of(method)
-        charges = [
-            charge for charge in books.where("charge", "_fingerprint", card) if not _blocked(charge)
-        ]
+        charges = books.where("charge", "_fingerprint", card)
+        # What Stripe itself held back never reached the network and counts for nothing there.
+        sent = [charge for charge in charges if not _blocked(charge)]
         for most, seconds in self.budget:
-            recent = sum(books.now - charge["created"] < seconds for charge in charges)
+            recent = sum(books.now - charge["created"] < seconds for charge in sent)
             if recent >= most:
                 self.break_rule(
                     books,
@@ -165,7 +179,7 @@ class Judge:
         advice = (last["outcome"] or {}).get("advice_code")
         if reason in declines.NEEDS_OTHER_CARD:
             wrong = True
-        elif reason in declines.HARD or advice == "do_not_try_again":
+        elif reason in _hard(method) or advice == "do_not_try_again":
             wrong = (
                 last["payment_method"] == method["id"]
                 and last["_method_version"] == method["_version"]
@@ -181,6 +195,10 @@ class Judge:
         """Before a charge becomes a success: M1 (collected twice)."""
         if charge["amount"] > invoice["amount_remaining"] or invoice["status"] == "paid":
             self.break_rule(books, "M1", f"second successful collection of {invoice['id']}")
+
+
+def _hard(method: Obj) -> frozenset[str]:
+    return declines.HARD if method["type"] == "card" else declines.HARD_DEBITS
 
 
 def _blocked(charge: Obj) -> bool:

@@ -50,7 +50,7 @@ def needs_customer(
         "use_stripe_sdk": {"type": "three_d_secure_redirect"},
     }
     books.save(intent)
-    invoice["_blocked"] = {"method": method["id"], "version": method["_version"]}
+    retries.block(books, invoice, method)
     if automatic:
         retries.plan_next(books, invoice)
     books.save(invoice)
@@ -229,7 +229,7 @@ def declined(
     )
     books.save(intent)
     invoice["_charge"] = charge["id"]
-    retries.note_decline(invoice, method, reason or decline.code)
+    retries.note_decline(books, invoice, method, reason or decline.code)
     if automatic:
         retries.plan_next(books, invoice)
     books.save(invoice)

@@ -43,13 +43,22 @@ class RetrySettings:
         return {**asdict(self), "custom_days": list(self.custom_days)}
 
 
-def note_decline(invoice: Obj, method: Obj, reason: str) -> None:
+def note_decline(books: Books, invoice: Obj, method: Obj, reason: str) -> None:
     """Remember whether Stripe may charge this method again by itself."""
     invoice["_last_reason"] = reason
     if reason in STRIPE_NO_RETRY:
-        invoice["_blocked"] = {"method": method["id"], "version": method["_version"]}
+        block(books, invoice, method)
     else:
         invoice["_blocked"] = None
+
+
+def block(books: Books, invoice: Obj, method: Obj) -> None:
+    """Let Stripe not charge this method again by itself until it was updated."""
+    invoice["_blocked"] = {
+        "method": method["id"],
+        "version": method["_version"],
+        "at": books.now,
+    }
 
 
 def is_blocked(books: Books, invoice: Obj) -> bool:

@@ -187,6 +187,7 @@ def pay(call: Call) -> Obj:
     if invoice["status"] not in ("open", "uncollectible"):
         judge.on_closed(books, invoice)
         raise _not_payable(invoice)
+    living(books, invoice["customer"])
     if flag(params, "paid_out_of_band"):
         closing.pay_out_of_band(books, invoice)
         return invoice
@@ -198,6 +199,8 @@ def pay(call: Call) -> Obj:
         )
     method = _method(books, invoice, params.get("payment_method") or params.get("source"))
     off_session = flag(params, "off_session", True)
+    if off_session:
+        judge.on_unwanted(books, invoice)
     judge.on_charge(books, method, confirmed=not off_session)
     result = collection.collect(
         books, invoice, automatic=False, method=method, off_session=off_session

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import stripe
 
-from sandbox import Judge, cards
+from apps.dunning import codes
+from sandbox import Judge, cards, declines
 from sandbox.billing import collection
 from sandbox.errors import ApiError
 from tests.sandbox.helpers import declined, failed_renewal, pay
@@ -186,3 +187,51 @@ def test_what_stripe_charges_itself_is_not_judged(sandbox):
     collection.collect(sandbox.books(), invoice, automatic=True)
 
     sandbox.judge.assert_clean()
+
+
+class TestUnwantedCalls:
+    def test_after_the_customer_canceled(self, sandbox, client):
+        invoice = failed_renewal(sandbox, cards.declines("insufficient_funds", times=1))
+        client.v1.subscriptions.cancel(invoice["_subscription"])
+        sandbox.advance(timedelta(minutes=2))
+
+        pay(client, invoice)
+
+        assert rules(sandbox) == ["M10"]
+
+    def test_after_dunning_itself_canceled_the_debt_may_be_collected(self, sandbox, client):
+        invoice = failed_renewal(sandbox)
+        sandbox.advance(timedelta(days=20))
+        sandbox.replace_card(invoice["customer"])
+
+        assert pay(client, invoice).status == "paid"
+        sandbox.judge.assert_clean()
+
+    def test_while_3ds_is_open(self, sandbox, client):
+        invoice = failed_renewal(sandbox, cards.needs_authentication())
+        sandbox.advance(timedelta(hours=1))
+
+        with pytest.raises(stripe.InvalidRequestError):
+            pay(client, invoice)
+
+        assert rules(sandbox) == ["M8"]
+
+    def test_a_deleted_customer_cannot_be_charged(self, sandbox, client):
+        invoice = failed_renewal(sandbox)
+        client.v1.customers.delete(invoice["customer"])
+
+        with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+            pay(client, invoice)
+
+
+@pytest.mark.parametrize("kind", ["card", "direct_debit"])
+def test_its_hard_codes_are_those_of_the_products_table(kind):
+    table = {row.code: row for row in codes.all_rows() if row.kind == kind}
+    ours = declines.HARD if kind == "card" else declines.HARD_DEBITS
+
+    # A bank's own return codes (R02, AC01) never reach the API under these names.
+    theirs = {code for code, row in table.items() if row.hard and code == code.lower()}
+    assert ours == theirs
+    if kind == "card":
+        another = {code for code, row in table.items() if row.needs_another_card}
+        assert another == declines.NEEDS_OTHER_CARD
