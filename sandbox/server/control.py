@@ -63,6 +63,8 @@ def _summary(keeper: Keeper, _: dict[str, Any]) -> object:
             "due_deliveries": keeper.due_letters(),
             "sent_deliveries": keeper.deliverer.sent,
             "violations": len(sandbox.judge.violations),
+            "waiting_calls": keeper.holds.waiting,
+            "held_calls": keeper.holds.held,
             "objects": {
                 kind: sum(len(store.all(account, kind)) for account in store.accounts())
                 for kind in _COUNTED
@@ -81,6 +83,14 @@ def _fault(keeper: Keeper, given: dict[str, Any]) -> object:
         return {"ok": True}
     fault = Fault(given.pop("fault"))
     keeper.sandbox.faults.add(fault, **given)
+    return {"ok": True}
+
+
+def _hold(keeper: Keeper, given: dict[str, Any]) -> object:
+    if given.get("clear"):
+        keeper.holds.release()
+        return {"ok": True}
+    keeper.holds.add(**given)
     return {"ok": True}
 
 
@@ -123,6 +133,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Keeper, dict[str, Any]], object]] = {
     ("GET", "judge"): _judge,
     ("POST", "advance"): _advance,
     ("POST", "faults"): _fault,
+    ("POST", "holds"): _hold,
     ("POST", "webhooks"): _webhooks,
     ("POST", "actions"): _action,
     ("POST", "plans"): _plan,

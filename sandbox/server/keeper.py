@@ -17,6 +17,7 @@ from sandbox.clock import Clock, real_time
 from sandbox.core import Sandbox
 from sandbox.judge import Judge
 from sandbox.server import plans
+from sandbox.server.holds import Holds
 from sandbox.server.storage import Storage, as_saved
 from sandbox.webhooks import Deliverer, Send
 
@@ -57,6 +58,7 @@ class Keeper:
         self._saving = threading.Lock()
         self._saved_offset: timedelta | None = None
         self.woken = threading.Event()
+        self.holds = Holds()
         self.sandbox, self.deliverer = self._start(afresh=False)
 
     def _start(self, *, afresh: bool) -> tuple[Sandbox, Deliverer]:

@@ -82,6 +82,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _call(self, path: str, query: str, body: str) -> None:
         keeper = self.server.keeper
+        keeper.holds.wait("before", self.command, path)
         try:
             # Stripe reads the parameters of GET and DELETE from the address, of POST from the body.
             params = forms.parse("&".join(filter(None, (query, body))))
@@ -97,6 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             # What was answered stays true after a kill.
             keeper.save()
             keeper.woken.set()
+        keeper.holds.wait("after", self.command, path)
         self._answer(answer.status, answer.body, answer.headers)
 
     def _body(self) -> bytes | None:
