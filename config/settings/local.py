@@ -10,10 +10,10 @@ for name, value in default_environment().items():
 from config.settings.base import *
 
 DEBUG = True
-INSTALLED_APPS += ["sandbox.console"]
-MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]
 
 if STRIPE_API_BASE != "https://api.stripe.com":
+    INSTALLED_APPS += ["sandbox.console"]
+    MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]
     CLOCK_OFFSET_FILE = VAR_DIR / "sandbox" / "clock-offset"
 
 SECURE_SSL_REDIRECT = False

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +92,7 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield True
 
 
-def prepare(sandbox: Sandbox, environment: dict[str, str]) -> None:
+def prepare(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
     """Let the product's key in and send its webhooks to the product; safe to repeat."""
     sandbox.add_key(environment["STRIPE_SECRET_KEY"])
     url = f"http://127.0.0.1:{environment.get('PORT') or 8000}/webhooks/stripe/"

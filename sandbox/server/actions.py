@@ -47,6 +47,8 @@ class ActionRefused(ValueError):
 def carry_out(sandbox: Sandbox, action: str, arguments: Mapping[str, Any]) -> object:
     """Do one thing and return the object it concerned as Stripe would show it, or None.
 
+    `invoice_of` in the arguments names a subscription instead of its latest `invoice`.
+
     Raises:
         ActionRefused: nothing was done.
     """
@@ -59,6 +61,9 @@ def carry_out(sandbox: Sandbox, action: str, arguments: Mapping[str, Any]) -> ob
             sandbox.set_retries(RetrySettings(**given), account=account)
             return None
         with sandbox.lock:
+            if "invoice_of" in given:
+                subscription = sandbox.object("subscription", given.pop("invoice_of"))
+                given["invoice"] = subscription["latest_invoice"]
             result = getattr(sandbox, action)(**given)
             return render(result, DEFAULT_VERSION) if isinstance(result, dict) else result
     except ApiError as error:

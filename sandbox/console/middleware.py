@@ -1,0 +1,37 @@
+"""Puts the bar on every page."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+
+_END = b"</body>"
+
+
+class ConsoleMiddleware:
+    """Adds the bar to whole HTML pages; fragments, downloads and the admin stay as they are."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponse) or not _is_page(request, response):
+            return response
+        before, end, after = response.content.rpartition(_END)
+        if end:
+            bar = render_to_string("console/frame.html", {}, request).encode()
+            response.content = before + bar + end + after
+            if response.has_header("Content-Length"):
+                response["Content-Length"] = str(len(response.content))
+        return response
+
+
+def _is_page(request: HttpRequest, response: HttpResponse) -> bool:
+    return (
+        response.get("Content-Type", "").startswith("text/html")
+        and not response.has_header("Content-Encoding")
+        and "HX-Request" not in request.headers
+        and not request.path.startswith("/admin/")
+    )

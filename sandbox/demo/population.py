@@ -1,0 +1,250 @@
+"""Live the weeks before the demo starts, with the product, in this process.
+
+Months pass in the sandbox alone. Then Recoup is connected and the last weeks are lived by both:
+every failure, retry and recovery of that past really went through the product's services. The end
+of the past is the present, so business time is real time until somebody moves it.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from apps.accounts.models import Merchant
+from apps.recovery.models import RecoveryCase
+from apps.stripe_gateway import client as gateway
+from apps.webhooks import services as webhooks
+from apps.webhooks.marks import Mark
+from apps.webhooks.models import DirtyObject
+from apps.webhooks.services import inbox
+from config.celery import app
+from config.embedded import VAR_DIR, default_environment
+from sandbox import workers
+from sandbox.clock import real_time
+from sandbox.core import HOUSE, Sandbox
+from sandbox.demo import people
+from sandbox.demo.builder import Builder, charge_at
+from sandbox.demo.merchant import prepare_merchant
+from sandbox.demo.people import Person
+from sandbox.demo.plan import MERCHANT
+from sandbox.server import plans
+from sandbox.server.__main__ import prepare
+from sandbox.server.keeper import Keeper
+from sandbox.server.storage import Storage
+from sandbox.transport import SandboxHTTPClient
+from sandbox.types import Obj
+
+LIVED = timedelta(days=26)
+BEFORE_THAT = timedelta(days=500)
+SHOWN = timedelta(days=40)
+"""How far back payments are read when Recoup is connected."""
+
+UNTIL_READY = timedelta(seconds=8)
+"""From the end of the past until a person looks at the first page, about."""
+FAILS_AFTER = timedelta(seconds=8)
+NEW_CARD_AFTER = timedelta(seconds=32)
+RETRIED_AFTER = timedelta(seconds=20)
+RETRY_WAIT = timedelta(hours=1)
+"""The recommended first retry after a technical decline."""
+
+Say = Callable[[str], None]
+
+
+def populate(
+    *,
+    say: Say,
+    folder: Path = VAR_DIR / "sandbox",
+    environment: Mapping[str, str] | None = None,
+) -> bool:
+    """Make people, merchant and their past; False if there is nothing to make any more.
+
+    An interrupted start is taken up where it was left. Nothing else may use the folder meanwhile.
+    """
+    story = _saved_story(folder) or _new_story()
+    if story["done"]:
+        return False
+    life = Life(folder, story, say=say)
+    try:
+        with gateway.use_http_client(life.client), _nobody_woken():
+            if not story["begun"]:
+                life.begin(default_environment() | dict(environment or os.environ))
+            life.live()
+    finally:
+        life.keeper.close()
+    return True
+
+
+@contextmanager
+def _nobody_woken() -> Iterator[None]:
+    """Send no messages to workers, who do not run yet: their work is done here."""
+    send_task = app.send_task
+    app.send_task = lambda *_args, **_options: None  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        app.send_task = send_task  # type: ignore[method-assign]
+
+
+def _new_story() -> Obj:
+    demo = int((real_time() + UNTIL_READY).timestamp())
+    begins = demo - int((LIVED + BEFORE_THAT).total_seconds())
+    return {"demo": demo, "moment": begins, "begun": False, "is_hurried": False, "done": False}
+
+
+def _saved_story(folder: Path) -> Obj | None:
+    """Read what an earlier start noted; a sandbox without such a note is left alone."""
+    storage = Storage(folder / "sandbox.sqlite3")
+    try:
+        rows = storage.rows()
+    finally:
+        storage.close()
+    if not rows:
+        return None
+    return next((row.value for row in rows if row.kind == "life"), {"done": True})
+
+
+class Life:
+    """The sandbox and the product, from one thing that is due to the next."""
+
+    def __init__(self, folder: Path, story: Obj, *, say: Say) -> None:
+        self._story = story
+        self._say = say
+        self._letters: list[bytes] = []
+        self._demo = datetime.fromtimestamp(story["demo"], UTC)
+        self.keeper = Keeper(
+            folder,
+            prepare=lambda _: None,
+            fixed_at=datetime.fromtimestamp(story["moment"], UTC),
+            send=self._receive,
+        )
+        self.client = SavingClient(self.keeper)
+
+    @property
+    def _sandbox(self) -> Sandbox:
+        return self.keeper.sandbox
+
+    def begin(self, environment: Mapping[str, str]) -> None:
+        """Let the people come, then connect Recoup: it reads what it finds."""
+        sandbox = self._sandbox
+        sandbox.add_account(sandbox.account, name=MERCHANT, connected=False)
+        Builder(sandbox, demo=self._demo, lived_from=self._demo - LIVED).build()
+        prepare(sandbox, environment)
+        prepare_merchant(own_stripe=False, now=sandbox.now())
+        # The sandbox may be new beside a merchant of an earlier one.
+        merchant = Merchant.objects.order_by("pk").get(is_connected=False)
+        Merchant.objects.filter(pk=merchant.pk).update(stripe_account_id=sandbox.account)
+        webhooks.mark_dirty(merchant=merchant, marks=self._found(), now=sandbox.now())
+        self._story["begun"] = True
+        self._note()
+
+    def _found(self) -> list[Mark]:
+        kinds = DirtyObject.Kind
+        since = (self._sandbox.now() - SHOWN).timestamp()
+        invoices = [
+            row
+            for row in self._sandbox.objects("invoice")
+            if row["created"] >= since and row["status"] != "draft"
+        ]
+        return [
+            *(Mark(kinds.SUBSCRIPTION, row["id"]) for row in self._sandbox.objects("subscription")),
+            *(Mark(kinds.CUSTOMER, row["id"]) for row in self._sandbox.objects("customer")),
+            *(Mark(kinds.INVOICE, row["id"]) for row in invoices),
+        ]
+
+    def live(self) -> None:
+        """Live until the present."""
+        with connection.cursor() as cursor:
+            # What a crash of the machine could take is lived again; nobody waits for the disk.
+            cursor.execute("SET synchronous_commit TO off")
+        week = self._sandbox.now()
+        while True:
+            self._settle()
+            if not self._story["is_hurried"] and self._next() > self._demo - RETRY_WAIT * 1.2:
+                self._hurry(people.RETRIED_AT_ONCE, RETRIED_AFTER - RETRY_WAIT)
+                self._story["is_hurried"] = True
+            if self._next() > real_time():
+                break
+            self._sandbox.clock.advance_to(self._next())
+            if self._sandbox.now() - week > timedelta(weeks=1):
+                week = self._sandbox.now()
+                self._say(f"  {week:%b %d}: {_score()}")
+        self._sandbox.clock.advance_to(real_time())
+        self._settle(doubting=True)
+        fails_at = self._hurry(people.FAILS_AT_ONCE, FAILS_AFTER)
+        self._plan_new_card(people.FAILS_AT_ONCE, fails_at + NEW_CARD_AFTER - FAILS_AFTER)
+        self._story["done"] = True
+        self._note()
+        self._say(f"  Today: {_score()}")
+
+    def _next(self) -> datetime:
+        """When something is due next, in the sandbox or in the product; never now."""
+        due = (self.keeper.next_at(), workers.next_due_at(doubting=False))
+        soonest = min((moment for moment in due if moment is not None), default=self._demo)
+        return max(soonest, self._sandbox.now() + timedelta(seconds=1))
+
+    def _settle(self, *, doubting: bool = False) -> None:
+        """Let happen what is due. No event is ever lost here, so that there is nothing to doubt."""
+        self.keeper.live()
+        workers.settle(self._sandbox.now, deliver=self._deliver, doubting=doubting)
+        self._note()
+
+    def _note(self) -> None:
+        self._story["moment"] = self._sandbox.now().timestamp()
+        self._sandbox.store.put(HOUSE, "life", "life", self._story)
+        self.keeper.save()
+
+    def _deliver(self) -> int:
+        """Put all letters that are due into the inbox at once."""
+        count = self.keeper.deliver()
+        now = self._sandbox.now()
+        inbox.keep([inbox.row_of(body=body, now=now) for body in self._letters])
+        self._letters.clear()
+        return count
+
+    def _receive(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+        self._letters.append(body)
+        return 200
+
+    # What a newcomer sees happen
+
+    def _hurry(self, person: Person, after_ready: timedelta) -> datetime:
+        """Let the draft that waits for its charge be charged at a moment around the start."""
+        moment = real_time() + UNTIL_READY + after_ready
+        customer = self._customer(person)
+        for invoice in self._sandbox.books().where("invoice", "customer", customer["id"]):
+            if invoice["status"] == "draft":
+                charge_at(self._sandbox, invoice["id"], moment)
+        return moment
+
+    def _plan_new_card(self, person: Person, moment: datetime) -> None:
+        customer = self._customer(person)
+        plans.plan(self._sandbox, moment, "replace_card", {"customer": customer["id"]})
+
+    def _customer(self, person: Person) -> Obj:
+        return next(
+            row for row in self._sandbox.objects("customer") if row["email"] == person.email
+        )
+
+
+class SavingClient(SandboxHTTPClient):
+    """Keeps what a call changed before it is answered: a kill never undoes what was answered."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__(keeper.sandbox)
+        self._keeper = keeper
+
+    def request(self, method: str, *args: Any, **kwargs: Any) -> tuple[str, int, Mapping[str, str]]:
+        answer = super().request(method, *args, **kwargs)
+        if method.upper() != "GET":
+            self._keeper.save()
+        return answer
+
+
+def _score() -> str:
+    failed = RecoveryCase.objects.count()
+    recovered = RecoveryCase.objects.filter(status=RecoveryCase.Status.RECOVERED).count()
+    return f"{failed} payments failed so far, {recovered} recovered"

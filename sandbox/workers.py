@@ -1,0 +1,90 @@
+"""What worker and beat do, done here and now: for the demo's past and its time machine.
+
+It is the same work through the same services, so it may run beside real workers: rows are
+claimed, and whoever comes second finds nothing to do.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from apps.reactions import services as reactions
+from apps.recovery import services as recovery
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.webhooks import services as webhooks
+from apps.webhooks.models import DirtyObject, InboxEvent
+
+Now = Callable[[], dt.datetime]
+
+# Rounds of work at one moment. One thing leads to the next a few times, not for ever.
+_MOST_ROUNDS = 40
+
+
+class NeverAtRest(RuntimeError):
+    """Work leads to work without end at one moment of business time."""
+
+
+def work(now: Now, *, doubting: bool = True) -> int:
+    """Do once whatever is waiting; return how much that was.
+
+    `doubting` reads open cases again from time to time, as a net under lost events.
+    """
+    drained = webhooks.drain(now=now(), at_once=True)
+    recovery.repeat_takeovers(now=now())
+    due = recovery.due_attempts(now=now())
+    for attempt_id in due:
+        recovery.run_attempt(attempt_id=attempt_id, now=now())
+    unsettled = recovery.unsettled_attempts()
+    for attempt_id in unsettled:
+        recovery.settle_attempt(attempt_id=attempt_id, now=now())
+    if doubting:
+        recovery.reconcile_cases(now=now())
+    over = recovery.cases_to_finish(now=now())
+    for case_id in over:
+        recovery.finish_case(case_id=case_id, now=now())
+    told = reactions.deliver(now=now())
+    return drained.events + drained.objects + len(due) + len(over) + told
+
+
+def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0, doubting: bool = True) -> None:
+    """Work until nothing is left to do at this moment.
+
+    `deliver` sends Stripe's letters that are due and returns how many; `doubting` as in `work`.
+
+    Raises:
+        NeverAtRest: there is always more.
+    """
+    for _ in range(_MOST_ROUNDS):
+        if not deliver() + work(now, doubting=doubting):
+            return
+    raise NeverAtRest("The product does not come to rest.")
+
+
+def waiting(now: dt.datetime) -> int:
+    """Count what is left to do at this moment, also what another worker is busy with."""
+    real = timezone.now()
+    return (
+        InboxEvent.objects.pending().count()
+        + DirtyObject.objects.filter(not_before__lte=real + dt.timedelta(seconds=10)).count()
+        + Attempt.objects.due(now=now).count()
+        + Attempt.objects.filter(status=Attempt.Status.RUNNING, lease_until__gt=real).count()
+        + CaseEvent.objects.undelivered().filter(delivery_tries=0).count()
+    )
+
+
+def next_due_at(*, doubting: bool = True) -> dt.datetime | None:
+    """Say when the product does something by itself next; perhaps in the past."""
+    attempt = (
+        Attempt.objects.filter(
+            status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN
+        )
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+    )
+    decisions = RecoveryCase.objects.open().exclude(decide_by=None)
+    if not doubting:
+        decisions = decisions.filter(next_step=RecoveryCase.Step.FINAL_ACTION)
+    decision = decisions.order_by("decide_by").values_list("decide_by", flat=True).first()
+    return min((moment for moment in (attempt, decision) if moment is not None), default=None)
