@@ -229,4 +229,22 @@ TEST_CARDS: tuple[TestCard, ...] = (
     TestCard("4000000000005126", "pm_card_pendingRefundFail", [{"do": "refund_fails"}]),
 )
 BY_NUMBER = {card.number: card for card in TEST_CARDS}
-BY_TOKEN = {card.token: card for card in TEST_CARDS}
+# Some declining cards go by a shorter token as well.
+BY_TOKEN = {card.token.replace("_visa_charge", "_charge"): card for card in TEST_CARDS} | {
+    card.token: card for card in TEST_CARDS
+}
+
+# Bank accounts whose debits fail, and why. Every other account pays.
+# Source: https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-account-numbers
+FAILING_ACCOUNTS = {
+    "000111111113": "account_closed",
+    "000111111116": "no_account",
+    "000222222227": "insufficient_funds",
+    "000333333335": "debit_not_authorized",
+    "DE62370400440532013001": "insufficient_funds",
+}
+
+
+def bank_account(number: str) -> Behaviour:
+    """Return how the test account with this number behaves."""
+    return settles_later(reason=FAILING_ACCOUNTS.get(number))

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from sandbox.core import Sandbox
 
 HOUSE = ""
+
+_VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.\w+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class Gate:
         _before(fault, asked.key)
         parameters.check(asked.params, route.params)
         version = asked.headers.get("stripe-version") or sandbox.api_version
+        if not _VERSION.match(version):
+            raise ApiError(400, f"Invalid Stripe API version: {version}")
         call = Call(books, asked.params, ids, asked.path, version, key_row["account"])
         customer = self._paying_customer(route, call)
         if customer is not None:

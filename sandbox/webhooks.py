@@ -226,7 +226,8 @@ class Deliverer:
         secrets = letter.secrets
         if self._has("sign_wrongly", letter.type):
             secrets = ["whsec_not_the_secret"]
-        timestamp = int(self.sandbox.now().timestamp())
+        # The clock itself: another thread may be carrying out what was due earlier.
+        timestamp = int(self.sandbox.clock.now().timestamp())
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

@@ -82,8 +82,14 @@ def create(call: Call) -> Obj:
     if kind == "card":
         method = _card(books, params.get("card") or {})
     elif kind in BANK_DEBITS:
-        details = method_changes.bank_details(books, kind, params.get(kind) or {})
-        method = method_changes.new_method(books, type=kind, details=details, behaviour=[])
+        given = params.get(kind) or {}
+        number = str(given.get("iban") or given.get("account_number") or "")
+        method = method_changes.new_method(
+            books,
+            type=kind,
+            details=method_changes.bank_details(books, kind, given),
+            behaviour=cards.bank_account(number),
+        )
     else:
         raise invalid(f"Invalid type: {kind}", param="type")
     method["billing_details"] = method_changes.billing_details(params.get("billing_details"))

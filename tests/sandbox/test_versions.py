@@ -102,6 +102,11 @@ def test_an_event_is_rendered_in_the_version_of_its_endpoint(sandbox, client):
     assert "invoice_payment.paid" not in kinds["http://localhost/old"]
 
 
+def test_a_version_that_is_none_is_refused(client, invoice):
+    with pytest.raises(stripe.InvalidRequestError, match="version"):
+        client.v1.invoices.retrieve(invoice["id"], options={"stripe_version": "latest"})
+
+
 class TestExpanding:
     def test_four_levels_and_no_more(self, client, invoice):
         with pytest.raises(stripe.InvalidRequestError) as caught:
