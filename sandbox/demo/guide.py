@@ -23,6 +23,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     started = time.monotonic()
     plan = current_plan()
+    # Wakes for workers that do not run yet go nowhere.
+    os.environ["CELERY_BROKER_URL"] = "memory://"
     django.setup()
     logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
