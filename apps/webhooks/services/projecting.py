@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from apps.accounts.models import Merchant
 from apps.customers import services as customers
+from apps.dunning.facts import Method
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase, Try
 from apps.stripe_gateway import client as gateway
@@ -64,8 +65,7 @@ def project_invoice_read(
             now=now,
             card_country=method.country if method else "",
         )
-    own = (method, subscription.default_method if subscription else None)
-    for one in {known.reference: known for known in own if known is not None}.values():
+    for one in _methods_beside_the_customers(invoice):
         customers.project_method(
             merchant=merchant,
             method=one,
@@ -84,6 +84,17 @@ def project_invoice_read(
             merchant=merchant, subscription_id=invoice.subscription_id
         )
     return case
+
+
+def _methods_beside_the_customers(invoice: InvoiceFacts) -> list[Method]:
+    """List the methods an answer shows, once each, but for the one kept with the customer."""
+    customer, subscription = invoice.customer, invoice.subscription
+    shown = (invoice.method, subscription.default_method if subscription else None)
+    kept = customer.default_method if customer else None
+    found = {method.reference: method for method in shown if method is not None}
+    if kept is not None:
+        found.pop(kept.reference, None)
+    return list(found.values())
 
 
 def _invoice(row: DirtyObject, now: dt.datetime) -> None:
