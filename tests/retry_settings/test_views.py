@@ -1,0 +1,213 @@
+import datetime as dt
+import re
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from apps import clock
+from apps.accounts.models import AuditEntry, Role
+from apps.dunning.presets import PRESETS, RECOMMENDED
+from apps.retry_settings.forms import draft_of
+from apps.retry_settings.models import RetrySettings
+from apps.retry_settings.services import rules_for, save_rules, stored_rules
+from tests.accounts.factories import MembershipFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+PAGE = reverse("retry_settings:settings")
+SAVE = reverse("retry_settings:save")
+PREVIEW = reverse("retry_settings:preview")
+HTMX = {"HX-Request": "true", "HX-Target": "retry"}
+WEDNESDAY = dt.datetime(2026, 11, 18, 15, 0, tzinfo=dt.UTC)
+CUSTOM = PRESETS["days_3_5_7"].rules
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: WEDNESDAY)
+
+
+@pytest.fixture
+def merchant(client):
+    """A merchant in New York, whose admin is signed in."""
+    membership = MembershipFactory(role=Role.ADMIN)
+    client.force_login(membership.user)
+    return membership.merchant
+
+
+def text(response) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+def keep(merchant, rules, user=None):
+    version = stored_rules(merchant).version
+    return save_rules(
+        merchant=merchant, rules=rules, expected_version=version, user=user, now=WEDNESDAY
+    )
+
+
+class TestPage:
+    def test_on_day_one_stripe_retries_and_the_page_says_where_to_set_it(self, client, merchant):
+        page = text(client.get(PAGE))
+
+        assert "Stripe runs the retries." in page
+        assert "Billing > Revenue recovery > Retries" in page
+        assert "Settings > Billing > Subscriptions and emails > Manage failed payments" in page
+        assert "Use custom retry schedule" in page
+
+    def test_choosing_recoup_on_day_one_opens_with_the_recommended_table(self, client, merchant):
+        draft = client.get(PAGE).context["form"].draft
+
+        form = client.post(SAVE, draft | {"engine": "recoup", "do": "noop"}).context["form"]
+
+        assert form.cleaned_data["rules"] == RECOMMENDED
+
+    def test_says_plainly_that_recoup_runs_the_retries(self, client, merchant):
+        keep(merchant, RECOMMENDED)
+
+        assert "Recoup runs the retries." in text(client.get(PAGE))
+
+    def test_every_preset_is_offered_with_its_source(self, client, merchant):
+        page = text(client.get(PAGE))
+
+        for preset in PRESETS.values():
+            if preset.rules.engine == "recoup":
+                assert preset.title in page
+                assert preset.source in page
+
+    def test_each_choice_tells_its_consequence(self, client, merchant):
+        page = text(client.get(PAGE))
+
+        assert "switches off Stripe's retries, and with them Stripe's reminders" in page
+        assert "The customer must buy again to come back." in page
+        assert "its next invoice is charged as usual" in page
+        assert "Cases already open keep the rules they began with." in page
+
+    def test_those_who_may_not_save_read_only(self, client, merchant):
+        client.force_login(MembershipFactory(merchant=merchant, role=Role.SUPPORT).user)
+
+        html = client.get(PAGE).content.decode()
+
+        assert "Only owners and admins may change these settings." in html
+        assert re.search(r'<fieldset class="stack"\s+disabled>', html)
+        assert 'value="save"' not in html
+        assert "preset:" not in html
+
+
+class TestSave:
+    def test_keeps_the_rules_and_who_set_them(self, client, merchant):
+        response = client.post(SAVE, draft_of(CUSTOM, version=0) | {"do": "save"})
+
+        assert response["Location"] == f"{PAGE}?saved"
+        assert "Saved." in text(client.get(response["Location"]))
+        assert rules_for(merchant).steps == CUSTOM.steps
+        entry = AuditEntry.objects.get(action="retry_settings.save")
+        assert entry.merchant == merchant
+        assert entry.before["engine"] == "stripe"
+        assert entry.after["engine"] == "recoup"
+
+    def test_htmx_stays_on_the_page(self, client, merchant):
+        response = client.post(SAVE, draft_of(CUSTOM, version=0) | {"do": "save"}, headers=HTMX)
+
+        assert response.status_code == 200
+        assert "<html" not in response.content.decode()
+        assert "Saved." in text(response)
+        assert response.context["form"].draft["version"] == "1"
+
+    @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+    def test_an_error_stands_at_its_field_and_the_text_is_kept(self, client, merchant, headers):
+        draft = draft_of(CUSTOM, version=0) | {"wait-1": "0", "do": "save"}
+
+        response = client.post(SAVE, draft, headers=headers)
+
+        html = response.content.decode()
+        assert response.status_code == 422
+        assert '<a href="#id_wait-1">Retry 2: enter 1 to 30 days.</a>' in html
+        assert re.search(r'name="wait-1"[^>]*value="0"[^>]*aria-invalid="true"', html)
+        assert 'id="id_wait-1_error"' in html
+        assert not RetrySettings.objects.exists()
+
+    def test_an_error_shows_in_the_title(self, client, merchant):
+        response = client.post(SAVE, draft_of(CUSTOM, version=0) | {"wait-1": "x"})
+
+        assert "<title>Error: Retry settings" in response.content.decode()
+
+    def test_two_people_editing_see_both_values_and_choose(self, client, merchant):
+        ana = UserFactory(email="ana@example.com")
+        keep(merchant, PRESETS["kajabi"].rules, ana)
+
+        refused = client.post(SAVE, draft_of(CUSTOM, version=0) | {"do": "save"})
+
+        page = text(refused)
+        assert refused.status_code == 422
+        assert "ana@example.com changed these settings while you were editing." in page
+        assert "Now stored: Recoup retries, custom schedule (As Kajabi: 4 tries in 3 weeks)" in page
+        assert "Yours: Recoup retries, custom schedule (Days 3, 5 and 7)" in page
+        assert rules_for(merchant).name == "kajabi"
+
+        client.post(SAVE, refused.context["form"].draft | {"do": "save"})
+
+        assert rules_for(merchant).name == "days_3_5_7"
+
+    def test_a_forged_version_is_an_error_and_no_crash(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"version": "x", "do": "save"}
+
+        assert client.post(SAVE, draft).status_code == 422
+
+
+class TestButtons:
+    @pytest.mark.parametrize(
+        ("do", "rows"),
+        [("add", 4), ("remove:0", 2), ("up:1", 3), ("preset:fill_30_days", 8), ("down:9", 3)],
+    )
+    def test_work_without_script_and_store_nothing(self, client, merchant, do, rows):
+        response = client.post(SAVE, draft_of(CUSTOM, version=0) | {"do": do})
+
+        assert response.status_code == 200
+        assert len(list(response.context["form"].rows)) == rows
+        assert "data-changed" in response.content.decode()
+        assert not RetrySettings.objects.exists()
+
+    def test_keep_what_is_not_valid_yet_without_scolding(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"wait-0": "many", "do": "add"}
+
+        html = client.post(SAVE, draft).content.decode()
+
+        assert 'value="many"' in html
+        assert "There is a problem" not in html
+        assert "Fix the fields first" in html
+
+    def test_enter_saves(self, client, merchant):
+        html = client.get(PAGE).content.decode()
+        form = html[html.index("data-guard") :]
+
+        assert re.search(r'<button[^>]+type="submit"[^>]*>', form)[0].count('value="save"') == 1
+
+
+class TestPreview:
+    def test_dates_the_fields_as_they_stand(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"wait-0": "2", "final_action": "cancel"}
+
+        page = text(client.post(PREVIEW, draft))
+
+        assert page == (
+            "Day 0 Payment fails Wed, Nov 18, 10:00 AM"
+            " Day 2 Retry 1 Fri, Nov 20, 10:00 AM"
+            " Day 4 Retry 2 Sun, Nov 22, 10:00 AM Weekend"
+            " Day 6 Retry 3 Tue, Nov 24, 10:00 AM"
+            " Day 6 Subscription is canceled Tue, Nov 24, 10:00 AM · If nothing was paid"
+        )
+        assert not RetrySettings.objects.exists()
+
+    def test_shows_the_reason_that_was_chosen(self, client, merchant):
+        draft = draft_of(RECOMMENDED, version=0)
+
+        technical = text(client.post(PREVIEW, draft | {"sample": "technical"}))
+
+        assert "Day 0 Retry 1 Wed, Nov 18, 11:00 AM" in technical
+
+    def test_warns_of_a_schedule_that_outlives_the_next_invoice(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"wait-0": "30"}
+
+        assert "two payments may be open at once" in text(client.post(PREVIEW, draft))
