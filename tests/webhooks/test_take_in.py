@@ -116,6 +116,20 @@ def test_a_poison_event_delays_no_other(merchant):
     assert bytes(first.body) == b"{"
 
 
+@pytest.mark.parametrize("odd", ["acct_\x00", "\ud800", "a" * 10_000])
+def test_an_impossible_id_delays_no_other(merchant, odd):
+    receive(
+        an_event(id="evt_1", account=odd),
+        an_event(id="evt_2", subject={"id": odd, "object": "invoice"}),
+        an_event(id="evt_3", subject={"id": "ch_1", "object": "charge", "payment_intent": odd}),
+        an_event(id="evt_4"),
+    )
+
+    assert services.take_in(now=NOW) == 4
+    assert InboxEvent.objects.get(stripe_event_id="evt_1").status == Status.QUARANTINED
+    assert DirtyObject.objects.filter(kind="invoice", stripe_id="in_1").exists()
+
+
 def test_a_waiting_failure_is_not_hurried_by_new_events(merchant):
     taken(id="evt_1")
     row = DirtyObject.objects.get()

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from apps.accounts.models import Merchant
 from apps.stripe_gateway.errors import UnreadableAnswer
@@ -53,10 +54,12 @@ def take_in(*, now: dt.datetime, limit: int = BATCH) -> int:
         )
         if not events:
             return 0
-        merchants = list(Merchant.objects.exclude(stripe_account_id=""))
+        hints = {event.pk: hint for event in events if (hint := _read(event, now))}
+        merchants = _merchants_of(events, hints.values())
         marks: dict[tuple[int, str, str], tuple[Merchant, Mark]] = {}
         for event in events:
-            _take(event, merchants, marks, now)
+            if event.pk in hints:
+                _take(event, hints[event.pk], merchants, marks, now)
         _upsert(marks.values(), now)
         done = [event.pk for event in events if event.status == InboxEvent.Status.DONE]
         InboxEvent.objects.filter(pk__in=done).update(
@@ -73,29 +76,46 @@ def mark_dirty(*, merchant: Merchant, marks: Iterable[Mark], now: dt.datetime) -
     _upsert([(merchant, mark) for mark in _merged(marks)], now)
 
 
+def _read(event: InboxEvent, now: dt.datetime) -> EventHint | None:
+    """Read an event's body; one that cannot be read is quarantined and delays no other."""
+    try:
+        return hint_of(event)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next event must come
+        words = str(error) if isinstance(error, UnreadableAnswer) else repr(error)
+        _quarantine(event, f"Unreadable: {words}", now)
+        return None
+
+
+def _merchants_of(events: list[InboxEvent], hints: Iterable[EventHint]) -> list[Merchant]:
+    """Load the merchants whose accounts are named, and those of the platform's own account."""
+    accounts = {event.stripe_account_id for event in events}
+    accounts |= {clean(hint.account_id, 255) for hint in hints}
+    named = Q(stripe_account_id__in=accounts) | Q(is_connected=False)
+    return list(Merchant.objects.filter(named).exclude(stripe_account_id=""))
+
+
 def _take(
     event: InboxEvent,
+    hint: EventHint,
     merchants: list[Merchant],
     marks: dict[tuple[int, str, str], tuple[Merchant, Mark]],
     now: dt.datetime,
 ) -> None:
-    event.done_at = now
     try:
-        hint = hint_of(event)
         merchant = _merchant_of(event, hint, merchants)
     except _Unassigned as problem:
-        event.status, event.error = InboxEvent.Status.QUARANTINED, str(problem)
-        return
-    except Exception as error:  # noqa: BLE001 - one unreadable body delays no other
-        event.status = InboxEvent.Status.QUARANTINED
-        words = str(error) if isinstance(error, UnreadableAnswer) else repr(error)
-        event.error = clean(f"Unreadable: {words}", 1000)
+        _quarantine(event, str(problem), now)
         return
     for mark in marks_of(hint):
         key = (merchant.pk, mark.kind, mark.stripe_id)
         earlier = marks.get(key)
         marks[key] = (merchant, _joined(earlier[1], mark) if earlier else mark)
-    event.status, event.error = InboxEvent.Status.DONE, ""
+    event.status = InboxEvent.Status.DONE
+
+
+def _quarantine(event: InboxEvent, words: str, now: dt.datetime) -> None:
+    event.status, event.done_at = InboxEvent.Status.QUARANTINED, now
+    event.error = clean(words, 1000)
 
 
 def _merchant_of(event: InboxEvent, hint: EventHint, merchants: list[Merchant]) -> Merchant:
