@@ -1,5 +1,6 @@
 """The address plan: each app's pages, wired in one place."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -14,6 +15,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("apps.accounts.urls")),
 ]
+
+# The demo's time machine; only local settings install it.
+if apps.is_installed("sandbox.console"):
+    urlpatterns.append(path("demo/", include("sandbox.console.urls")))
 
 handler400 = "apps.web.views.bad_request"
 handler403 = "apps.web.views.forbidden"

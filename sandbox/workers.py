@@ -7,6 +7,7 @@ claimed, and whoever comes second finds nothing to do.
 import datetime as dt
 from collections.abc import Callable
 
+from django.db.models import Min
 from django.utils import timezone
 
 from apps.reactions import services as reactions
@@ -68,23 +69,22 @@ def waiting(now: dt.datetime) -> int:
         InboxEvent.objects.pending().count()
         + DirtyObject.objects.filter(not_before__lte=real + dt.timedelta(seconds=10)).count()
         + Attempt.objects.due(now=now).count()
+        + RecoveryCase.objects.open().filter(decide_by__lte=now).count()
         + Attempt.objects.filter(status=Attempt.Status.RUNNING, lease_until__gt=real).count()
         + CaseEvent.objects.undelivered().filter(delivery_tries=0).count()
     )
 
 
-def next_due_at(*, doubting: bool = True) -> dt.datetime | None:
-    """Say when the product does something by itself next; perhaps in the past."""
-    attempt = (
-        Attempt.objects.filter(
-            status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN
-        )
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
+def next_due_at(now: dt.datetime, *, doubting: bool = True) -> dt.datetime | None:
+    """Say when, after `now`, the product does something by itself next."""
+    attempts = Attempt.objects.filter(
+        status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN, due_at__gt=now
     )
-    decisions = RecoveryCase.objects.open().exclude(decide_by=None)
+    decisions = RecoveryCase.objects.open().filter(decide_by__gt=now)
     if not doubting:
         decisions = decisions.filter(next_step=RecoveryCase.Step.FINAL_ACTION)
-    decision = decisions.order_by("decide_by").values_list("decide_by", flat=True).first()
-    return min((moment for moment in (attempt, decision) if moment is not None), default=None)
+    moments = (
+        attempts.aggregate(at=Min("due_at"))["at"],
+        decisions.aggregate(at=Min("decide_by"))["at"],
+    )
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,12 +1,15 @@
 """Puts the bar on every page."""
 
+import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
-_END = b"</body>"
+from sandbox.console.views import bar_context
+
+_BODY = re.compile(rb"<body[^>]*>")
 
 
 class ConsoleMiddleware:
@@ -19,10 +22,12 @@ class ConsoleMiddleware:
         response = self.get_response(request)
         if not isinstance(response, HttpResponse) or not _is_page(request, response):
             return response
-        before, end, after = response.content.rpartition(_END)
-        if end:
-            bar = render_to_string("console/frame.html", {}, request).encode()
-            response.content = before + bar + end + after
+        start = _BODY.search(response.content)
+        if start is not None:
+            bar = render_to_string("console/frame.html", bar_context(request), request).encode()
+            response.content = (
+                response.content[: start.end()] + bar + response.content[start.end() :]
+            )
             if response.has_header("Content-Length"):
                 response["Content-Length"] = str(len(response.content))
         return response

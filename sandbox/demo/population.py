@@ -182,7 +182,7 @@ class Life:
 
     def _next(self) -> datetime:
         """When something is due next, in the sandbox or in the product; never now."""
-        due = (self.keeper.next_at(), workers.next_due_at(doubting=False))
+        due = (self.keeper.next_at(), workers.next_due_at(self._sandbox.now(), doubting=False))
         soonest = min((moment for moment in due if moment is not None), default=self._demo)
         return max(soonest, self._sandbox.now() + timedelta(seconds=1))
 

@@ -1,0 +1,187 @@
+"""The time machine: it moves the sandbox's clock and never leaves the product behind.
+
+From one thing that is due to the next, an hour at most, and after each step it works until inbox,
+due attempts and outbox are empty, beside the real workers. So nothing is ever late because of it.
+One journey at a time, whatever number of processes and clicks there are: a file is locked by it.
+"""
+
+import datetime as dt
+import fcntl
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from django.db import connections
+
+from apps import clock
+from apps.recovery.models import CaseEvent
+from sandbox import workers
+from sandbox.console import door
+from sandbox.console.door import SandboxAway
+
+logger = logging.getLogger(__name__)
+
+LONGEST_STEP = dt.timedelta(hours=1)
+SHORTEST_STEP = dt.timedelta(seconds=1)
+PATIENCE_SECONDS = 60
+"""How long one step may wait for workers and letters before the journey is given up."""
+
+PAUSE_SECONDS = 0.02
+
+Kind = CaseEvent.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One move of the clock: how far it is and what happened on the way.
+
+    `percent` of the way; `trouble` says why it ended early, "" if it did not.
+    """
+
+    id: str
+    hours: int
+    percent: int = 0
+    is_over: bool = False
+    trouble: str = ""
+    failed: int = 0
+    recovered: int = 0
+    lost: int = 0
+
+
+class TimeMachine:
+    """Keeps the journey of one folder, `var/sandbox`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._note = folder / "journey.json"
+
+    def last(self) -> Journey | None:
+        """Read the journey under way, or the one made last."""
+        try:
+            journey = Journey(**json.loads(self._note.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        if not journey.is_over and not self._is_locked():
+            # Noted between our read and our look at the lock?
+            journey = Journey(**json.loads(self._note.read_text()))
+            if not journey.is_over:
+                return replace(journey, is_over=True, trouble="It was interrupted.")
+        return journey
+
+    def depart(self, hours: int) -> Journey | None:
+        """Start a journey in the background; None if one is under way already."""
+        journey = Journey(id=secrets.token_hex(4), hours=hours)
+        started = threading.Event()
+        accepted: list[bool] = []
+
+        def travel() -> None:
+            try:
+                with self._alone(tries=10) as is_alone:
+                    accepted.append(is_alone)
+                    if is_alone:
+                        self._write(journey)
+                    started.set()
+                    if is_alone:
+                        self.travel(journey)
+            finally:
+                started.set()
+                connections.close_all()
+
+        threading.Thread(target=travel, name="time machine", daemon=True).start()
+        started.wait()
+        return journey if accepted and accepted[0] else None
+
+    def travel(self, journey: Journey) -> Journey:
+        """Make the whole journey; the caller is alone. What goes wrong stands in the answer."""
+        try:
+            for current in _travel(journey):
+                journey = current
+                self._write(journey)
+        except (SandboxAway, workers.NeverAtRest) as error:
+            logger.warning("The time machine stopped: %s", error)
+            away = isinstance(error, SandboxAway)
+            why = "The local Stripe does not answer." if away else str(error)
+            journey = replace(journey, trouble=why)
+        except Exception:
+            logger.exception("The time machine broke down.")
+            journey = replace(journey, trouble="It broke down; the log says why.")
+        journey = replace(journey, is_over=True)
+        self._write(journey)
+        return journey
+
+    def _write(self, journey: Journey) -> None:
+        fresh = self._note.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(asdict(journey)))
+        fresh.replace(self._note)
+
+    def _is_locked(self) -> bool:
+        with self._alone() as is_alone:
+            return not is_alone
+
+    @contextmanager
+    def _alone(self, *, tries: int = 1) -> Iterator[bool]:
+        """Hold the lock; the kernel drops it with the process. Several tries see past a look."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "journey.lock").open("w") as file:
+            for _ in range(tries):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(PAUSE_SECONDS)
+                else:
+                    yield True
+                    return
+            yield False
+
+
+def _travel(journey: Journey) -> Iterator[Journey]:
+    """Go step by step; yields the journey after each.
+
+    Raises:
+        SandboxAway, NeverAtRest: it ends here.
+    """
+    newest = CaseEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    now = _come_to_rest(door.standing())
+    start, whole = now.now, dt.timedelta(hours=journey.hours)
+    while now.now < start + whole:
+        due = (now.next_at, workers.next_due_at(now.now))
+        soonest = min((moment for moment in due if moment is not None), default=start + whole)
+        step = min(max(soonest - now.now, SHORTEST_STEP), LONGEST_STEP, start + whole - now.now)
+        now = _come_to_rest(door.advance(step))
+        percent = min(99, int(100 * ((now.now - start) / whole)))
+        yield _counted(replace(journey, percent=percent), newest)
+    yield _counted(replace(journey, percent=100), newest)
+
+
+def _come_to_rest(now: door.Standing) -> door.Standing:
+    """Work beside the workers until everybody is done at this moment."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        if not now.due_letters and not workers.waiting(clock.now()):
+            return now
+        done = workers.work(clock.now)
+        now = door.standing()
+        if not done and (now.due_letters or workers.waiting(clock.now())):
+            # A letter is on its way, or a worker is busy with the rest.
+            time.sleep(PAUSE_SECONDS)
+        if time.monotonic() > deadline:
+            raise workers.NeverAtRest("The product does not come to rest; look at the logs.")
+
+
+def _counted(journey: Journey, after: int) -> Journey:
+    def count(*kinds: Kind) -> int:
+        return CaseEvent.objects.filter(id__gt=after, kind__in=kinds).count()
+
+    return replace(
+        journey,
+        failed=count(Kind.OPENED),
+        recovered=count(Kind.RECOVERED),
+        lost=count(Kind.LOST),
+    )
