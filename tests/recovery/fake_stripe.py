@@ -5,7 +5,7 @@ Its calls have the signatures of `apps.stripe_gateway.client`, which a test chec
 
 from dataclasses import replace
 
-from apps.stripe_gateway.errors import GatewayError
+from apps.stripe_gateway.errors import GatewayError, NeedsAuthentication, PaymentDeclined
 from apps.stripe_gateway.facts import InvoiceFacts, SubscriptionFacts
 from tests.recovery.builders import a_subscription, an_invoice, failed_try, paid, taken_over
 
@@ -46,9 +46,8 @@ class FakeStripe:
             self.invoice = self.meanwhile(self.invoice)
         answer = self.answers.pop(0)
         if isinstance(answer, GatewayError):
-            charge_id = getattr(answer, "charge_id", "")
-            if charge_id:
-                tried = failed_try(charge_id, self.now, answer.decline)
+            if isinstance(answer, PaymentDeclined | NeedsAuthentication) and answer.charge_id:
+                tried = failed_try(answer.charge_id, self.now, answer.decline)
                 self.invoice = replace(self.invoice, tries=(*self.invoice.tries, tried))
             raise answer
         if answer == "processing":

@@ -67,7 +67,9 @@ def failed(merchant, stripe, decline=NO_FUNDS, at=FAILED_AT) -> RecoveryCase:
         email="sofia@example.com",
         read_at=at,
     )
-    return observe_invoice(merchant=merchant, invoice=stripe.invoice, now=at)
+    case = observe_invoice(merchant=merchant, invoice=stripe.invoice, now=at)
+    assert case is not None
+    return case
 
 
 def retried(case, stripe, answer=None) -> RecoveryCase:
@@ -368,7 +370,7 @@ class TestList:
         soon = NOW + DAY
         stripe = {"engine": "stripe", "next_step": "stripe", "next_try_at": soon}
         closed = {"closed_at": NOW, "next_step": "nothing"}
-        rows = {
+        rows: dict[str, dict[str, object]] = {
             "retry": {"next_step": "retry", "next_try_at": soon},
             "lost_card": {"next_step": "new_card"},
             "3ds": {"next_step": "authentication"},
