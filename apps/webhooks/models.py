@@ -33,7 +33,7 @@ class InboxEvent(models.Model):
     stripe_event_id = models.CharField(max_length=255)
     type = models.CharField(max_length=255, blank=True)
     livemode = models.BooleanField(default=False)
-    body = models.BinaryField(help_text="The raw body, as signed.")
+    body = models.BinaryField(help_text="As it came, but for client secrets.")
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     error = models.CharField(max_length=1000, blank=True)
     from_sweep = models.BooleanField(

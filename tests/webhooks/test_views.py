@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import pytest
@@ -132,6 +133,18 @@ def test_a_verified_body_nobody_can_read_is_kept_as_it_came(client, body, event_
     assert row.stripe_event_id.startswith(event_id)
     assert row.stripe_account_id == account
     assert row.error.startswith("Unreadable: ")
+
+
+def test_a_client_secret_is_not_kept(client):
+    intent = {"id": "pi_1", "object": "payment_intent", "client_secret": 'pi_1_"planted'}
+    event = an_event("payment_intent.succeeded", {**intent, "metadata": {"note": "client_secret"}})
+    post(client, body_of(event))
+
+    row = InboxEvent.objects.get()
+    kept = json.loads(bytes(row.body))
+    assert b"planted" not in bytes(row.body)
+    assert kept["data"]["object"] == {**event["data"]["object"], "client_secret": None}
+    assert row.status == InboxEvent.Status.PENDING
 
 
 def test_odd_characters_do_not_lose_an_event(client):

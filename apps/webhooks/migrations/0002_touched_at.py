@@ -10,6 +10,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="inboxevent",
+            name="body",
+            field=models.BinaryField(help_text="As it came, but for client secrets."),
+        ),
         migrations.AddField(
             model_name="dirtyobject",
             name="touched_at",
