@@ -90,12 +90,11 @@ def visit(client, name: str, record_id: int = NOBODY):
 
 
 def a_record(kind: str, merchant) -> int:
-    factories = {
-        "transaction": TransactionFactory,
-        "subscription": SubscriptionFactory,
-        "case": CaseFactory,
-    }
-    return factories[kind](merchant=merchant).pk
+    if kind == "transaction":
+        return TransactionFactory(merchant=merchant).pk
+    if kind == "subscription":
+        return SubscriptionFactory(merchant=merchant).pk
+    return CaseFactory(merchant=merchant).pk
 
 
 def test_every_address_has_a_rule():

@@ -1,5 +1,6 @@
 import csv
 import datetime as dt
+import gzip
 import io
 import re
 
@@ -121,7 +122,7 @@ class TestList:
         first = client.get(f"{LIST}?status=failed")
         assert len(first.context["page"].rows) == 25
 
-        link = re.search(r'rel="next"\s+href="([^"]+)"', first.content.decode()).group(1)
+        (link,) = re.findall(r'rel="next"\s+href="([^"]+)"', first.content.decode())
         second = client.get(link.replace("&amp;", "&"))
 
         assert len(second.context["page"].rows) == 2
@@ -135,6 +136,15 @@ class TestList:
 
         assert f'href="{LIST}?sort=amount&amp;status=succeeded"' in page
         assert 'aria-sort="descending"' in page
+
+    def test_25_rows_stay_within_the_budget_of_bytes(self, client, merchant):
+        for number in range(26):
+            TransactionFactory(merchant=merchant, retrying=True, customer_name=f"Name {number}")
+
+        page, fragment = client.get(LIST), client.get(LIST, headers=HTMX)
+
+        assert len(gzip.compress(page.content)) <= 16 * 1024
+        assert len(gzip.compress(fragment.content)) <= 9 * 1024
 
     def test_few_queries_however_many_rows(self, client, merchant, django_assert_max_num_queries):
         for _ in range(30):
@@ -173,7 +183,7 @@ class TestExport:
             merchant=merchant, failed=True, at=SUNDAY_NOON - dt.timedelta(days=2)
         )
         page = client.get(f"{LIST}?status=failed").content.decode()
-        link = re.search(r'id="export"[^>]*href="([^"]+)"', page).group(1)
+        (link,) = re.findall(r'id="export"[^>]*href="([^"]+)"', page)
 
         response = client.get(link)
 

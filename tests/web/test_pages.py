@@ -40,7 +40,7 @@ def test_a_page_has_one_heading_a_title_and_no_style_or_script_of_its_own(client
     assert not FORBIDDEN.search(page)
     assert page.count("<h1") == 1
     assert page.count("<main") == 1
-    title = re.search(r"<title>(.+?)</title>", page, re.DOTALL).group(1)
+    (title,) = re.findall(r"<title>(.+?)</title>", page, re.DOTALL)
     assert title.endswith(" · Willow Studio · Recoup")
     assert "<" not in title
     assert '<a class="skip" href="#main">' in page
@@ -111,7 +111,7 @@ def test_a_failure_is_logged_under_the_word_that_is_shown(rf, caplog, django_ass
         response = server_error(request)
 
     page = response.content.decode()
-    word = re.search(r"<code>(\w+)</code>", page).group(1)
+    (word,) = re.findall(r"<code>(\w+)</code>", page)
     assert response.status_code == 500
     assert word in caplog.text
     assert 'data-theme="dark"' in page
