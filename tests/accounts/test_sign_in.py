@@ -3,6 +3,7 @@ import re
 import pytest
 from django.contrib.auth import get_user
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +13,14 @@ from tests.accounts.factories import MembershipFactory
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_tried_before():
+    """Tries are counted in the cache, which outlives a test."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture
@@ -100,3 +109,13 @@ def test_pages_about_oneself_have_our_look(client, user, name):
     client.force_login(user)
 
     assert b"recoup.css" in client.get(reverse(name)).content
+
+
+def test_guessing_passwords_is_slowed_down(client, user):
+    for _ in range(30):
+        response = sign_in(client, password="wrong")
+        if response.status_code == 429:
+            break
+
+    assert response.status_code == 429 or b"Too many" in response.content
+    assert not get_user(client).is_authenticated
