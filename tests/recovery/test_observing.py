@@ -197,11 +197,27 @@ class TestEnding:
         case = observe(merchant, stripe.invoice)
         observe(merchant, paid(stripe.invoice, FAILED_AT + DAY), FAILED_AT + DAY)
 
-        observe(merchant, taken_over(stripe.invoice), FAILED_AT + 4 * DAY)
+        bounced = failed_try("ch_paid", FAILED_AT + DAY)
+        observe(
+            merchant,
+            replace(taken_over(stripe.invoice), tries=(failed_try(), bounced)),
+            FAILED_AT + 4 * DAY,
+        )
 
         case.refresh_from_db()
         assert case.status == "open"
         assert case.recovered_minor == 0
+
+    def test_a_read_that_a_payment_overtook_changes_nothing(self, merchant, stripe):
+        case = observe(merchant, stripe.invoice)
+        asked_before = stripe.invoice
+        observe(merchant, paid(stripe.invoice, FAILED_AT + DAY), FAILED_AT + DAY)
+
+        observe(merchant, asked_before, FAILED_AT + DAY + HOUR)
+
+        case.refresh_from_db()
+        assert case.status == "recovered"
+        assert not case.events.filter(kind=Kind.REOPENED).exists()
 
 
 class TestGivingUp:

@@ -59,6 +59,8 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
     While a worker is in the middle of a charge only the tries are kept: the outcome of our own
     attempt is written from the call's answer, by that worker or by the one that settles it.
     """
+    if _is_overtaken(case=case, invoice=invoice):
+        return
     case.checked_at = now
     attempt = case.attempts.unsettled().first()
     if attempt is not None:
@@ -87,6 +89,19 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
     takeover.notice(case=case, invoice=invoice, now=now)
     _note_uncharged_schedule(case=case, invoice=invoice, now=now)
     plan_case(case=case, invoice=invoice, now=now)
+
+
+def _is_overtaken(*, case: RecoveryCase, invoice: InvoiceFacts) -> bool:
+    """Tell a read that was asked before a charge succeeded that we know of, but came after it."""
+    return (
+        Try.objects.filter(
+            merchant_id=case.merchant_id,
+            stripe_invoice_id=case.stripe_invoice_id,
+            status=Try.Status.SUCCEEDED,
+        )
+        .exclude(stripe_charge_id__in=[one.charge_id for one in invoice.tries])
+        .exists()
+    )
 
 
 def observe_charge(*, merchant: Merchant, charge: ChargeFacts, now: dt.datetime) -> None:
