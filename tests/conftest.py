@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from config.embedded import database_url, postgres_dir
 from sandbox import postgres
@@ -25,7 +26,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
         yield
         for connection in connections.all(initialized_only=True):
             connection.close()
-            connection.close_pool()
+            if isinstance(connection, DatabaseWrapper):
+                connection.close_pool()
 
 
 @pytest.fixture
