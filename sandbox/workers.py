@@ -48,16 +48,16 @@ def work(now: Now, *, doubting: bool = True) -> int:
     return drained.events + drained.objects + len(due) + len(over) + told
 
 
-def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0, doubting: bool = True) -> None:
+def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0) -> None:
     """Work until nothing is left to do at this moment.
 
-    `deliver` sends Stripe's letters that are due and returns how many; `doubting` as in `work`.
+    `deliver` sends Stripe's letters that are due and returns how many.
 
     Raises:
         NeverAtRest: there is always more.
     """
     for _ in range(_MOST_ROUNDS):
-        if not deliver() + work(now, doubting=doubting):
+        if not deliver() + work(now):
             return
     raise NeverAtRest("The product does not come to rest.")
 
@@ -73,6 +73,11 @@ def waiting(now: dt.datetime) -> int:
         + Attempt.objects.filter(status=Attempt.Status.RUNNING, lease_until__gt=real).count()
         + CaseEvent.objects.undelivered().filter(delivery_tries=0).count()
     )
+
+
+def is_due(now: dt.datetime) -> bool:
+    """Tell whether a charge or a final action is due."""
+    return Attempt.objects.due(now=now).exists() or bool(recovery.cases_to_finish(now=now, limit=1))
 
 
 def next_due_at(now: dt.datetime, *, doubting: bool = True) -> dt.datetime | None:

@@ -41,6 +41,8 @@ class Builder:
             ),
             key=lambda pair: pair[0],
         )
+        if coming[-1][0] > self._lived_from:
+            raise ValueError(f"{coming[-1][1].name} comes too late to be there from the start")
         for joins, person in coming:
             self._sandbox.run_until(joins)
             self._subscribe(person)
@@ -51,13 +53,10 @@ class Builder:
     def _joins(self, person: Person) -> datetime:
         """When the first period began, so that the charge named comes when it should."""
         end = self._start + person.charged - BEFORE_CHARGE
-        match person.offer.interval:
-            case "week":
-                return end - timedelta(weeks=person.paid)
-            case "year":
-                return _months_before(end, 12 * person.paid)
-            case _:
-                return _months_before(end, person.paid)
+        paid = person.paid * person.offer.every
+        if person.offer.interval == "week":
+            return end - timedelta(weeks=paid)
+        return _months_before(end, paid * (12 if person.offer.interval == "year" else 1))
 
     def _subscribe(self, person: Person) -> None:
         customer, method = self._customer(person)
@@ -102,7 +101,11 @@ class Builder:
     def _price(self, offer: Offer) -> str:
         if offer not in self._prices:
             price = self._sandbox.create_price(
-                offer.amount, offer.currency, name=offer.name, interval=offer.interval
+                offer.amount,
+                offer.currency,
+                name=offer.name,
+                interval=offer.interval,
+                interval_count=offer.every,
             )
             self._prices[offer] = price["id"]
         return self._prices[offer]
@@ -155,6 +158,10 @@ def charge_at(sandbox: Sandbox, invoice_id: str, moment: datetime) -> None:
 
 
 def _months_before(moment: datetime, months: int) -> datetime:
-    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
-    return moment.replace(year=year, month=month + 1, day=day)
+    """Go back to the same day of an earlier month; further back where that month is shorter."""
+    while True:
+        year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+        if moment.day <= calendar.monthrange(year, month + 1)[1]:
+            return moment.replace(year=year, month=month + 1)
+        # A membership begun on the 28th would never be charged on the 31st.
+        months += 1

@@ -15,19 +15,23 @@ from sandbox.cards import Behaviour
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Something Willow Studio sells; `amount` in the smallest unit of the currency."""
+    """Something Willow Studio sells; `amount` in the smallest unit of the currency.
+
+    It is paid `every` so many intervals.
+    """
 
     name: str
     amount: int
     currency: str = "usd"
     interval: str = "month"
+    every: int = 1
 
 
 MEMBERSHIP = Offer("Studio Membership", 4_900)
 YEARLY = Offer("Studio Membership, yearly", 49_000, interval="year")
 CIRCLE = Offer("Coaching Circle", 14_900)
 ATELIER = Offer("Atelier Pro", 29_900)
-DRAWING = Offer("Weekly Figure Drawing", 1_500, interval="week")
+DRAWING = Offer("Figure Drawing, four evenings", 6_000, interval="week", every=4)
 WATERCOLOR = Offer("Watercolor Foundations", 12_900)
 BOTANICAL = Offer("Botanical Illustration Masterclass", 24_900)
 EURO = Offer("Studio Membership (EU)", 4_500, "eur")
@@ -54,7 +58,7 @@ class Deed:
 class Person:
     """A customer with one subscription, and the next time they are charged.
 
-    `paid` counts the periods paid before; `instalments` makes it a payment plan. `card` adds to
+    `paid` counts the periods paid before, at least; `instalments` makes it a payment plan. `card` adds to
     the card's details; `bank` is a bank debit instead of a card. A `country` without a `state` is
     enough for most time zones.
     """
@@ -84,11 +88,11 @@ _AMEX = {"brand": "amex", "number": "378282246310005"}
 
 PAST = (
     Person(
-        "Noah Williams", "noah.williams@example.com", MEMBERSHIP, _in(-24.3),
+        "Noah Williams", "noah.williams@example.com", MEMBERSHIP, _in(-20.3),
         _fails("generic_decline", times=2), state="WA", paid=4,
     ),
     Person(
-        "Grace Thompson", "grace@example.com", CIRCLE, _in(-23.6),
+        "Grace Thompson", "grace@example.com", CIRCLE, _in(-22.3),
         _fails(_broke), state="GA", card=_DEBIT,
     ),
     Person(
@@ -223,13 +227,13 @@ FUTURE = (
 # Charged an hour before the demo is ready, so that the first retry is due before one's eyes.
 RETRIED_AT_ONCE = Person(
     "Amara Okafor", "amara@example.com", DRAWING, _in(hours=-1),
-    _fails("processing_error", times=1), state="NJ", paid=8,
+    _fails("processing_error", times=1), state="NJ",
 )  # fmt: skip
 
 # Fails before one's eyes; a little later the customer puts another card on file.
 FAILS_AT_ONCE = Person(
     "Mateo Fernández-Ibáñez", "mateo@example.com", DRAWING, _in(hours=0.5),
-    _fails(_broke), state="AZ", paid=5,
+    _fails(_broke), state="AZ",
 )  # fmt: skip
 
 # A first purchase that never goes through, and a bill without a subscription.

@@ -5,7 +5,9 @@ every failure, retry and recovery of that past really went through the product's
 of the past is the present, so business time is real time until somebody moves it.
 """
 
+import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,10 +40,14 @@ from sandbox.server.storage import Storage
 from sandbox.transport import SandboxHTTPClient
 from sandbox.types import Obj
 
-LIVED = timedelta(days=26)
+LIVED = timedelta(days=23)
 BEFORE_THAT = timedelta(days=500)
-SHOWN = timedelta(days=40)
-"""How far back payments are read when Recoup is connected."""
+SHOWN = timedelta(days=35)
+"""How far back from the present payments are read when Recoup is connected."""
+DRAFTED = frozenset({"invoice.created", "customer.subscription.updated"})
+"""What Stripe tells when it only wrote a bill: no reason to wake anybody."""
+SAID_EVERY = 2.5
+"""Seconds between two words about the progress."""
 
 UNTIL_READY = timedelta(seconds=8)
 """From the end of the past until a person looks at the first page, about."""
@@ -143,7 +149,7 @@ class Life:
 
     def _found(self) -> list[Mark]:
         kinds = DirtyObject.Kind
-        since = (self._sandbox.now() - SHOWN).timestamp()
+        since = (self._demo - SHOWN).timestamp()
         invoices = [
             row
             for row in self._sandbox.objects("invoice")
@@ -160,20 +166,23 @@ class Life:
         with connection.cursor() as cursor:
             # What a crash of the machine could take is lived again; nobody waits for the disk.
             cursor.execute("SET synchronous_commit TO off")
-        week = self._sandbox.now()
+        said_at = time.monotonic()
         while True:
             self._settle()
-            if not self._story["is_hurried"] and self._next() > self._demo - RETRY_WAIT * 1.2:
+            following = self._next()
+            if not self._story["is_hurried"] and following > self._demo - RETRY_WAIT * 1.2:
                 self._hurry(people.RETRIED_AT_ONCE, RETRIED_AFTER - RETRY_WAIT)
                 self._story["is_hurried"] = True
-            if self._next() > real_time():
+                following = self._next()
+            if following > real_time():
                 break
-            self._sandbox.clock.advance_to(self._next())
-            if self._sandbox.now() - week > timedelta(weeks=1):
-                week = self._sandbox.now()
-                self._say(f"  {week:%b %d}: {_score()}")
+            self._sandbox.clock.advance_to(following)
+            if time.monotonic() - said_at > SAID_EVERY:
+                said_at = time.monotonic()
+                self._say(f"  {self._sandbox.now():%b %d}: {_score()}")
         self._sandbox.clock.advance_to(real_time())
-        self._settle(doubting=True)
+        self._settle()
+        workers.settle(self._sandbox.now, deliver=self._deliver)
         fails_at = self._hurry(people.FAILS_AT_ONCE, FAILS_AFTER)
         self._plan_new_card(people.FAILS_AT_ONCE, fails_at + NEW_CARD_AFTER - FAILS_AFTER)
         self._story["done"] = True
@@ -186,11 +195,20 @@ class Life:
         soonest = min((moment for moment in due if moment is not None), default=self._demo)
         return max(soonest, self._sandbox.now() + timedelta(seconds=1))
 
-    def _settle(self, *, doubting: bool = False) -> None:
-        """Let happen what is due. No event is ever lost here, so that there is nothing to doubt."""
+    def _settle(self) -> None:
+        """Let happen what is due. No event is lost here, so that there is nothing to doubt."""
         self.keeper.live()
-        workers.settle(self._sandbox.now, deliver=self._deliver, doubting=doubting)
+        self.keeper.deliver()
+        now = self._sandbox.now
+        if not self._only_drafted() or workers.is_due(now()):
+            self._deliver()
+            workers.work(now, doubting=False)
+            while self._deliver():
+                workers.work(now, doubting=False)
         self._note()
+
+    def _only_drafted(self) -> bool:
+        return all(json.loads(body)["type"] in DRAFTED for body in self._letters)
 
     def _note(self) -> None:
         self._story["moment"] = self._sandbox.now().timestamp()
@@ -199,8 +217,8 @@ class Life:
 
     def _deliver(self) -> int:
         """Put all letters that are due into the inbox at once."""
-        count = self.keeper.deliver()
-        now = self._sandbox.now()
+        self.keeper.deliver()
+        now, count = self._sandbox.now(), len(self._letters)
         inbox.keep([inbox.row_of(body=body, now=now) for body in self._letters])
         self._letters.clear()
         return count
