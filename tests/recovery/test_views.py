@@ -178,6 +178,20 @@ class TestCase:
         assert "Next: Stripe tries again Thu, Nov 5, 9:00 AM EST" in page
         assert "If all retries fail As set in Stripe" in page
 
+    def test_a_date_on_which_stripe_will_charge_nothing_is_not_shown(
+        self, client, merchant, stripe, owner
+    ):
+        merchant.retry_settings.delete()
+        merchant.refresh_from_db()
+        case = failed(merchant, stripe, LOST_CARD)
+
+        page = text(client.get(address(case)))
+
+        assert case.next_try_at is not None, "Stripe keeps its schedule"
+        assert "Next: waiting for the customer No retry until the card changes" in page
+        assert "Stripe tries again" not in page
+        assert "Stripe: planned" not in page
+
     def test_a_recovered_case_says_what_came_back_and_by_which_try(
         self, client, merchant, stripe, owner
     ):

@@ -65,9 +65,10 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     case = detail.case
     in_flight = detail.in_flight
     moments = planned_moments(detail.attempts, detail.plan)
-    planned = planned_items(case, moments)
     method = detail.facts.method if detail.facts else None
     shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
+    by_stripe = shown.at if case.engine == Engine.STRIPE else None
+    planned = planned_items(moments, by_stripe=by_stripe)
     return {
         "detail": detail,
         "case": case,
@@ -78,7 +79,8 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "next_number": moments[0][0] if moments else None,
         "last_number": moments[-1][0] if moments else None,
         "card": method_card(method),
-        "strip": _strip(detail, moments, now),
+        "by_stripe": by_stripe,
+        "strip": _strip(detail, moments, by_stripe, now),
         "planned_later": planned[:-SOON],
         "planned_soon": planned[-SOON:],
         "past": past_items(detail.events, tries=detail.tries),
@@ -109,7 +111,10 @@ def end_in_words(detail: CaseDetail) -> str:
 
 
 def _strip(
-    detail: CaseDetail, moments: list[tuple[int, dt.datetime]], now: dt.datetime
+    detail: CaseDetail,
+    moments: list[tuple[int, dt.datetime]],
+    by_stripe: dt.datetime | None,
+    now: dt.datetime,
 ) -> Strip | None:
     merchant = detail.case.merchant
 
@@ -129,8 +134,8 @@ def _strip(
         label = gettext("Retry %(n)d") % {"n": under_way.number}
         marks.append(mark(label, "pending", under_way.claimed_at or under_way.due_at))
     marks += [mark(gettext("Retry %(n)d") % {"n": number}, "planned", at) for number, at in moments]
-    if not moments and detail.case.engine == Engine.STRIPE and detail.case.next_try_at:
-        marks.append(mark(gettext("Stripe"), "planned", detail.case.next_try_at))
+    if by_stripe is not None:
+        marks.append(mark(gettext("Stripe"), "planned", by_stripe))
     is_open = detail.case.status == Status.OPEN
     ending = gettext("If all fail: %(end)s") % {"end": end_in_words(detail)} if is_open else ""
     return strip_of(marks, ending=ending)

@@ -74,7 +74,7 @@ def _with_stripe(case: RecoveryCase) -> ShownStatus:
             return ShownStatus("step", Step.NEW_CARD, words)
     if case.next_try_at is None:
         return ShownStatus("transaction", "failed", gettext("Time not set yet"))
-    return ShownStatus("step", Step.STRIPE, gettext("By Stripe"), case.next_try_at)
+    return ShownStatus("step", Step.STRIPE, at=case.next_try_at)
 
 
 def _unsettled_words(status: str) -> str:

@@ -54,15 +54,11 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
 
 
 def planned_items(
-    case: RecoveryCase, moments: Sequence[tuple[int, dt.datetime]]
+    moments: Sequence[tuple[int, dt.datetime]], *, by_stripe: dt.datetime | None
 ) -> tuple[Item, ...]:
-    """Return what is still to come, latest first."""
-    if case.status != RecoveryCase.Status.OPEN:
-        return ()
-    if case.engine == RecoveryCase.Engine.STRIPE:
-        if case.next_step != RecoveryCase.Step.STRIPE or case.next_try_at is None:
-            return ()
-        return (_planned(gettext("Stripe tries again"), case.next_try_at),)
+    """Return what is still to come, latest first. `by_stripe` is when Stripe charges by itself."""
+    if by_stripe is not None:
+        return (_planned(gettext("Stripe tries again"), by_stripe),)
     items = [_planned(gettext("Retry %(n)d planned") % {"n": number}, at) for number, at in moments]
     return tuple(reversed(items))
 
