@@ -25,8 +25,11 @@ class Health:
         return tuple(name for name, works in self.parts.items() if not works)
 
 
-def health(*, now: dt.datetime) -> Health:
-    """Look at database, broker and both heartbeats; `now` is real time."""
+def health(*, now: dt.datetime, business_now: dt.datetime) -> Health:
+    """Look at database, broker and both heartbeats.
+
+    Heartbeats are real time (`now`), webhooks arrive in business time.
+    """
     parts = {"database": True, "broker": _broker_answers()}
     try:
         heartbeats = dict(Heartbeat.objects.values_list("name", "at"))
@@ -38,7 +41,7 @@ def health(*, now: dt.datetime) -> Health:
     for name in PROCESSES:
         at = heartbeats.get(name)
         parts[name] = at is not None and now - at <= HEARTBEAT_FRESH
-    age = None if received_at is None else int((now - received_at).total_seconds())
+    age = None if received_at is None else int((business_now - received_at).total_seconds())
     return Health(parts, age)
 
 

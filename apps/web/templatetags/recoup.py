@@ -16,7 +16,7 @@ from heroicons.templatetags.heroicons import heroicon_micro, heroicon_outline
 
 from apps.dunning.facts import Decline
 from apps.dunning.money import Money
-from apps.dunning.words import words
+from apps.dunning.words import method_name, words
 from apps.web.badges import badge_of
 from apps.web.filters import ListForm
 from apps.web.formats import (
@@ -177,3 +177,9 @@ def sort_head(
 def decline_words(decline: Decline | None) -> str:
     """Show why a charge was refused, in a merchant's words."""
     return words(decline) if decline else ""
+
+
+@register.simple_tag
+def method(brand: str, type: str, last4: str) -> str:
+    """Name a payment method: "Visa •••• 3119", "SEPA debit •••• 3000"."""
+    return method_name(brand or type, last4)
