@@ -6,6 +6,7 @@ Everybody pays without trouble until shortly before the charge that is named for
 import calendar
 from datetime import datetime, timedelta
 
+from sandbox import ids
 from sandbox.billing import method_changes
 from sandbox.core import Sandbox
 from sandbox.demo import people
@@ -13,6 +14,10 @@ from sandbox.demo.people import Offer, Person
 from sandbox.server import plans
 from sandbox.types import Obj
 
+LIVED = timedelta(days=23)
+"""The weeks before the demo that are lived with the product."""
+HISTORY = timedelta(days=500)
+"""Long enough before them for everybody to come."""
 BEFORE_CHARGE = timedelta(hours=1)
 """How long a renewal's invoice stays a draft."""
 
@@ -94,7 +99,9 @@ class Builder:
                 customer, type=person.bank, behaviour=[{"do": "process", "in": 0, "reason": None}]
             )
         else:
-            method = self._sandbox.create_card(customer, behaviour=[], **person.card)
+            last4 = f"{int(ids.fraction(person.email) * 10_000):04d}"
+            details = {"number": f"400000000000{last4}", **person.card}
+            method = self._sandbox.create_card(customer, behaviour=[], **details)
         method_changes.set_default(self._books, customer, method)
         return customer, method
 

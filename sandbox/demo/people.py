@@ -83,8 +83,8 @@ def _in(days: float = 0, *, hours: float = 0) -> timedelta:
 
 _broke, _fails = "insufficient_funds", cards.declines
 _DEBIT = {"funding": "debit"}
-_MASTERCARD = {"brand": "mastercard", "number": "5555555555554444"}
-_AMEX = {"brand": "amex", "number": "378282246310005"}
+_MASTERCARD = {"brand": "mastercard"}
+_AMEX = {"brand": "amex"}
 
 PAST = (
     Person(
@@ -118,7 +118,7 @@ PAST = (
     ),
     Person(
         "Anaïs Dubois", "anais@example.com", EURO, _in(-10.2),
-        cards.needs_authentication(always=False), country="FR", card={"country": "FR"},
+        cards.needs_authentication(), country="FR", card={"country": "FR"},
         deeds=(Deed(_in(-9.7), "complete_authentication", "invoice_of"),),
     ),
     Person(
@@ -158,7 +158,7 @@ PAST = (
     ),
     Person(
         "Arjun Patel", "arjun@example.com", MEMBERSHIP, _in(-3.4),
-        _fails(_broke), country="IN", card={"country": "IN", "number": "4000003560000008"},
+        _fails(_broke), country="IN", card={"country": "IN"},
     ),
     Person(
         "Jürgen Müller", "juergen@example.com", EURO, _in(-2.9),

@@ -29,7 +29,7 @@ from sandbox import workers
 from sandbox.clock import real_time
 from sandbox.core import HOUSE, Sandbox
 from sandbox.demo import people
-from sandbox.demo.builder import Builder, charge_at
+from sandbox.demo.builder import HISTORY, LIVED, Builder, charge_at
 from sandbox.demo.merchant import prepare_merchant
 from sandbox.demo.people import Person
 from sandbox.demo.plan import MERCHANT
@@ -40,8 +40,6 @@ from sandbox.server.storage import Storage
 from sandbox.transport import SandboxHTTPClient
 from sandbox.types import Obj
 
-LIVED = timedelta(days=23)
-BEFORE_THAT = timedelta(days=500)
 SHOWN = timedelta(days=35)
 """How far back from the present payments are read when Recoup is connected."""
 DRAFTED = frozenset({"invoice.created", "customer.subscription.updated"})
@@ -97,7 +95,7 @@ def _nobody_woken() -> Iterator[None]:
 
 def _new_story() -> Obj:
     demo = int((real_time() + UNTIL_READY).timestamp())
-    begins = demo - int((LIVED + BEFORE_THAT).total_seconds())
+    begins = demo - int((LIVED + HISTORY).total_seconds())
     return {"demo": demo, "moment": begins, "begun": False, "is_hurried": False, "done": False}
 
 

@@ -32,6 +32,7 @@ class ServerProcess:
 
     def __init__(self, state, *, webhook_port=1, options=(), port=None):
         self.state = state
+        self.key, self.secret = KEY, SECRET
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = os.environ | {

@@ -62,7 +62,8 @@ class TestCalls:
             running.client().v1.invoices.pay(invoice.id)
 
         assert caught.value.http_status == 402
-        assert caught.value.json_body["error"]["decline_code"] == "insufficient_funds"
+        error = json.loads(str(caught.value.http_body))["error"]
+        assert error["decline_code"] == "insufficient_funds"
 
     def test_a_key_answers_the_same_twice(self, running):
         client = running.client()
