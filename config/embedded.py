@@ -54,7 +54,7 @@ def default_environment() -> dict[str, str]:
         "SECRET_KEY": "local-only-" + "x" * 50,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "DATABASE_URL": database_url(postgres_dir("pg")),
-        "CELERY_BROKER_URL": "filesystem://",
+        "CELERY_BROKER_URL": "filesystem://localhost",
         "DEFAULT_FROM_EMAIL": "recoup@example.com",
         "STRIPE_SECRET_KEY": "sk_test_sandboxsandboxsandbox0000",
         "STRIPE_WEBHOOK_SECRET": "whsec_sandbox",
@@ -68,6 +68,6 @@ def test_environment() -> dict[str, str]:
     return default_environment() | {
         "SECRET_KEY": "tests-only-" + "x" * 50,
         "DATABASE_URL": database_url(postgres_dir("pg-test")),
-        "CELERY_BROKER_URL": "memory://",
+        "CELERY_BROKER_URL": "memory://localhost",
         "STRIPE_API_BASE": "https://api.stripe.com",
     }

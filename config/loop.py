@@ -38,6 +38,7 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "recovery.reconcile_cases": loop_seconds,
         "reactions.deliver": often,
         "webhooks.drain": often,
+        "webhooks.catch_up": often,
         "webhooks.sweep_events": 10 * 60,
         "stripe_gateway.mirror": often,
     }
@@ -50,6 +51,11 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         }
         for task, every in seconds.items()
     }
+
+
+def broker_transport(url: str) -> str | None:
+    """Name our own transport for the file broker; None: the one of the address."""
+    return "config.file_broker:Transport" if url.startswith("filesystem:") else None
 
 
 def broker_options(url: str) -> dict[str, object]:

@@ -24,7 +24,7 @@ def main() -> None:
     started = time.monotonic()
     plan = current_plan()
     # Wakes for workers that do not run yet go nowhere.
-    os.environ["CELERY_BROKER_URL"] = "memory://"
+    os.environ["CELERY_BROKER_URL"] = "memory://localhost"
     django.setup()
     logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
