@@ -76,8 +76,11 @@ def status_of(payment: PaymentView) -> Shown:
         return Shown(Status.DISPUTED)
     if payment.refunded_minor and payment.refunded_minor >= payment.amount_minor:
         return Shown(Status.REFUNDED)
-    paid = payment.invoice_status == "paid" or (
-        not payment.invoice_status and payment.last_try == "succeeded"
+    paid = (
+        payment.invoice_status == "paid"
+        or (not payment.invoice_status and payment.last_try == "succeeded")
+        # Our own charge went through; the read that says so of the invoice comes a moment later.
+        or (payment.case is not None and payment.case.status == "recovered")
     )
     if paid:
         return _paid(payment)

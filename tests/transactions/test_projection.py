@@ -57,6 +57,8 @@ def with_case(case: CaseView, payment: PaymentView = FAILED, **changes) -> Payme
             ),
             Shown(Status.RECOVERED, "The same day, retry 1"),
         ),
+        # The case knows of our charge before the invoice is read again.
+        (with_case(RECOVERED), Shown(Status.RECOVERED, "After 6 days, retry 2")),
         (
             with_case(CaseView("stopped", "paid_elsewhere", "Paid outside"), invoice_status="paid",
                       is_paid_elsewhere=True),
