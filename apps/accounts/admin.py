@@ -8,8 +8,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from apps import clock
-from apps.accounts.models import AuditEntry, Membership, Merchant, User
-from apps.accounts.services import record_audit
+from apps.accounts.models import AuditEntry, Installation, Membership, Merchant, User
+from apps.accounts.services import set_charging
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -59,7 +59,14 @@ class UserAdmin(ReadOnlyAdmin):
 class MerchantAdmin(ReadOnlyAdmin):
     """`charging_on` stops every charge of a merchant at once; each change is on record."""
 
-    list_display = ["name", "stripe_account_id", "livemode", "charging_on", "time_zone"]
+    list_display = [
+        "name",
+        "stripe_account_id",
+        "livemode",
+        "charging_on",
+        "reconciled_at",
+        "time_zone",
+    ]
     list_filter = ["charging_on", "livemode"]
     search_fields = ["name", "stripe_account_id"]
     readonly_fields = [
@@ -74,15 +81,15 @@ class MerchantAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, obj: Merchant, form: "ModelForm[Merchant]", change: bool
     ) -> None:
         assert isinstance(request.user, User)  # noqa: S101 - the admin lets nobody else in
-        obj.save(update_fields=["charging_on"])
-        record_audit(
-            merchant=obj,
-            user=request.user,
-            action="merchant.charging",
-            at=clock.now(),
-            before={"charging_on": form.initial["charging_on"]},
-            after={"charging_on": obj.charging_on},
-        )
+        set_charging(merchant=obj, on=obj.charging_on, user=request.user, now=clock.now())
+
+
+@admin.register(Installation)
+class InstallationAdmin(ReadOnlyAdmin):
+    """The switch for everybody, and whether the engine waits for a comparison with Stripe."""
+
+    list_display = ["__str__", "charging_reason", "alive_at", "reconcile_since"]
+    search_fields = ["charging_reason"]
 
 
 @admin.register(Membership)

@@ -1,11 +1,18 @@
 """Merchants, the people who sign in, and the record of who changed what."""
 
+import datetime as dt
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Coalesce, Now
+
+LONGEST_GAP = dt.timedelta(minutes=30)
+"""Real time without a sign of life after which this database may have missed something."""
+
+NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -43,6 +50,19 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
         """Select the merchant behind a Stripe account in one mode."""
         return self.filter(stripe_account_id=account_id, livemode=livemode)
 
+    def charging(self) -> Self:
+        """Select merchants for whom Recoup may act at Stripe at this moment.
+
+        The same rule as `queries.charging_stop`, which also says why not.
+        """
+        reconciled_at = Coalesce(OuterRef("reconciled_at"), Value(NEVER))
+        stopping = Installation.objects.filter(
+            Q(charging_on=False)
+            | Q(alive_at__lt=Now() - LONGEST_GAP)
+            | Q(reconcile_since__gt=reconciled_at)
+        )
+        return self.filter(~Exists(stopping), charging_on=True)
+
 
 class Merchant(models.Model):
     """Our client: one business, one Stripe account in one mode."""
@@ -60,6 +80,12 @@ class Merchant(models.Model):
     locale = models.CharField(max_length=16, default="en_US")
     charging_on = models.BooleanField(
         default=True, help_text="Off: Recoup charges nobody for this merchant."
+    )
+    reconciled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Business time of the last demand to compare everything open with Stripe that "
+        "was met.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -80,6 +106,47 @@ class Merchant(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+class InstallationManager(models.Manager["Installation"]):
+    def current(self) -> "Installation":
+        """Give the one row; the defaults, unsaved, before anything was written."""
+        return self.first() or Installation()
+
+
+class Installation(models.Model):
+    """What holds for all merchants at once; one row.
+
+    The operator's switch, and what tells a database that was restored from a backup, or stood
+    still, from one that saw everything: after such a gap nobody is charged until everything open
+    was read at Stripe again.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    charging_on = models.BooleanField(
+        default=True, help_text="Off: Recoup charges nobody. Set by `manage.py charging`."
+    )
+    charging_reason = models.CharField(max_length=300, blank=True)
+    charging_changed_at = models.DateTimeField(null=True, blank=True)
+    alive_at = models.DateTimeField(
+        null=True, blank=True, help_text="Real time; an old one means that something was missed."
+    )
+    database_mark = models.CharField(
+        max_length=100, blank=True, help_text="Which copy of the database this was written in."
+    )
+    reconcile_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Business time; nobody is charged for merchants not reconciled since.",
+    )
+
+    objects = InstallationManager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="installation_one_row")]
+
+    def __str__(self) -> str:
+        return f"Charging is {'on' if self.charging_on else 'off'}"
 
 
 class Role(models.TextChoices):

@@ -5,18 +5,23 @@ import logging
 
 from django.db import DatabaseError, close_old_connections
 
+from apps import clock
+from apps.accounts import services as accounts
 from apps.overview.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 
 def note_heartbeat(*, name: str) -> None:
-    """Record that a process lives; called from its timer.
+    """Record that a process lives, and with it the engine; called from its timer.
 
     A database that is away for a moment must not end the process: it shows on /healthz anyway.
     """
     try:
-        Heartbeat.objects.update_or_create(name=name, defaults={"at": dt.datetime.now(dt.UTC)})
+        real_now = dt.datetime.now(dt.UTC)
+        # First: a gap must be seen before anything says that all is well.
+        accounts.note_alive(real_now=real_now, now=clock.now())
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": real_now})
     except DatabaseError as error:
         logger.warning("No heartbeat written for %s: %s", name, error)
     finally:

@@ -161,7 +161,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
             case__status=RecoveryCase.Status.OPEN,
             case__engine=RecoveryCase.Engine.RECOUP,
             case__takeover=RecoveryCase.Takeover.CONFIRMED,
-            case__merchant__charging_on=True,
+            case__merchant__in=Merchant.objects.charging(),
         )
 
     def unsettled(self) -> Self:

@@ -10,6 +10,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
+from apps.accounts.queries import charging_stop
 from apps.customers.models import Customer
 from apps.customers.queries import matching_customers
 from apps.dunning.codes import all_rows
@@ -142,8 +143,8 @@ def retry_blocked(*, case: RecoveryCase, now: dt.datetime) -> str:
     """
     if case.status != RecoveryCase.Status.OPEN:
         return "This case is closed."
-    if not case.merchant.charging_on:
-        return "Charging is switched off."
+    if stop := charging_stop(case.merchant):
+        return stop.text
     if case.attempts.unsettled().exists():
         return "A charge is under way already."
     facts = stored_facts(case=case, now=now)

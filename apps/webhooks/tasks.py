@@ -1,4 +1,4 @@
-"""What the broker and beat wake. Both tasks are safe to run twice and at the same time."""
+"""What the broker and beat wake. All tasks are safe to run twice and at the same time."""
 
 from celery import current_app, shared_task
 
@@ -12,6 +12,12 @@ def drain(**_: object) -> None:
     done = services.drain(now=clock.now())
     if done.again_in is not None:
         current_app.send_task("webhooks.drain", countdown=done.again_in, retry=False)
+
+
+@shared_task(name="webhooks.catch_up")
+def catch_up(**_: object) -> None:
+    """After a gap or a restored backup, compare everything open with Stripe."""
+    services.catch_up(now=clock.now())
 
 
 @shared_task(name="webhooks.sweep_events")

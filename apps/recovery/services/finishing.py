@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 
+from apps.accounts.models import Merchant
 from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services.closing import close_case
 from apps.recovery.services.observing import refresh_case
@@ -15,10 +16,14 @@ Step, Status, EndReason = RecoveryCase.Step, RecoveryCase.Status, RecoveryCase.E
 
 
 def cases_to_finish(*, now: dt.datetime, limit: int = 100) -> list[int]:
-    """Give the ids of open cases whose final action is due."""
+    """Give the ids of open cases whose final action is due; none while charging is off."""
     return list(
         RecoveryCase.objects.open()
-        .filter(next_step=Step.FINAL_ACTION, decide_by__lte=now)
+        .filter(
+            next_step=Step.FINAL_ACTION,
+            decide_by__lte=now,
+            merchant__in=Merchant.objects.charging(),
+        )
         .order_by("decide_by")
         .values_list("pk", flat=True)[:limit]
     )
@@ -35,6 +40,8 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
         case.refresh_from_db()
         if case.status != Status.OPEN or case.next_step != Step.FINAL_ACTION:
             return  # paid, stopped, or worth another try after all
+        if not Merchant.objects.charging().filter(pk=case.merchant_id).exists():
+            return  # switched off meanwhile: nothing is changed at Stripe
         action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
         text = _act(case=case, action=action)
     except GatewayError:

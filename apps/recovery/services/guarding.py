@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from apps.accounts.models import Merchant
+from apps.accounts.queries import charging_stop
 from apps.dunning.policy import check_before_charge
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
@@ -21,13 +23,15 @@ def forbidden(
 ) -> tuple[str, str] | None:
     """Give the code and words of the first thing that forbids this charge now; None if it may go.
 
-    Every path that sends a charge asks here, manual retries and repeats included.
+    Every path that sends a charge asks here, manual retries and repeats included. The switches
+    are read now: they may have been thrown since the case was.
     """
     case = attempt.case
     if case.status != RecoveryCase.Status.OPEN:
         return "case_closed", f"The case is {case.get_status_display().lower()}."
-    if not case.merchant.charging_on:
-        return "charging_off", "Charging is switched off."
+    stop = charging_stop(Merchant.objects.get(pk=case.merchant_id))
+    if stop is not None:
+        return stop.code, stop.text
     if attempt.sent_at is not None and now - attempt.sent_at >= KEY_LIFE:
         return "key_too_old", "Its first sending is too long ago to be repeated safely."
     if end_of(invoice, case) is not None:

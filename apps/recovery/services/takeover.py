@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 
+from apps.accounts.models import Merchant
 from apps.recovery.facts import Seen
 from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services.events import append_event
@@ -26,11 +27,13 @@ def take_over(*, case_id: int, now: dt.datetime) -> None:
     """Ask Stripe to leave the invoice to us; repeated by `repeat_takeovers` until a read shows it.
 
     The wish is committed with a number first, and each asking has its own idempotency key. When
-    Stripe refuses, the case is watched only, and says so.
+    Stripe refuses, the case is watched only, and says so. While charging is off nothing is asked.
     """
     with transaction.atomic(durable=True):
         case = _lock(case_id)
         if case is None or case.takeover != Takeover.WANTED:
+            return
+        if not Merchant.objects.charging().filter(pk=case.merchant_id).exists():
             return
         case.takeover_tries += 1
         case.save(update_fields=["takeover_tries"])
@@ -56,7 +59,11 @@ def repeat_takeovers(*, now: dt.datetime, limit: int = 50) -> int:
     """Ask again for every case that is ours but not yet confirmed; give back how many."""
     wanted = (
         RecoveryCase.objects.open()
-        .filter(takeover=Takeover.WANTED, opened_at__lte=now - AGAIN)
+        .filter(
+            takeover=Takeover.WANTED,
+            opened_at__lte=now - AGAIN,
+            merchant__in=Merchant.objects.charging(),
+        )
         .order_by("takeover_tries", "id")
         .values_list("pk", flat=True)[:limit]
     )

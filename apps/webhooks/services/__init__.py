@@ -1,5 +1,6 @@
 """From Stripe's events to our tables: keep, mark what changed, read each object once, project."""
 
+from apps.webhooks.services.catching_up import catch_up
 from apps.webhooks.services.inbox import receive, replay_events, replay_parked
 from apps.webhooks.services.marking import mark_dirty, take_in
 from apps.webhooks.services.reading import Drained, drain, read_dirty
@@ -7,6 +8,7 @@ from apps.webhooks.services.sweeping import sweep_events
 
 __all__ = [
     "Drained",
+    "catch_up",
     "drain",
     "mark_dirty",
     "read_dirty",
