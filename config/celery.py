@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
+
+from config import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
@@ -45,5 +47,8 @@ def make_broker_folders(sender: Celery, **_: object) -> None:
 app = Celery("recoup")
 app.on_after_configure.connect(make_broker_folders)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+signals.setup_logging.connect(logs.set_up_celery)
+signals.task_prerun.connect(logs.begin_task)
+signals.task_postrun.connect(logs.end_task)
 app.steps["consumer"].add(WorkerHeartbeat)
 app.autodiscover_tasks()

@@ -14,6 +14,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from apps import logs
 from apps.accounts.current import current_membership
 from apps.accounts.models import Membership, Merchant, Role, User
 
@@ -53,6 +54,7 @@ def allow(needed: Role) -> Callable[[MerchantView[P]], PlainView[P]]:
             allowed = cast(MerchantRequest, request)
             allowed.merchant = membership.merchant
             allowed.role = Role(membership.role)
+            logs.note(merchant_id=membership.merchant_id)
             if not allowed.role.covers(needed):
                 raise PermissionDenied(f"{allowed.role} is not {needed}")
             response = view(allowed, *args, **kwargs)

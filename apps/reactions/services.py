@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.customer_payments import services as customer_payments
+from apps.logs import redact
 from apps.recovery.models import CaseEvent
 from apps.subscriptions import services as subscriptions
 from apps.transactions import services as transactions
@@ -54,7 +55,7 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
         # Whatever it is, the event stays in the outbox and the others go on.
         logger.exception("Case event %s could not be delivered", event_id)
         CaseEvent.objects.filter(pk=event_id).update(
-            delivery_tries=F("delivery_tries") + 1, delivery_error=repr(error)[:500]
+            delivery_tries=F("delivery_tries") + 1, delivery_error=redact(repr(error))[:500]
         )
         return False
     return True

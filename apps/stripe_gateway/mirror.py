@@ -13,6 +13,7 @@ import stripe
 from django.conf import settings
 from djstripe import models as djstripe
 
+from apps.logs import redact
 from apps.stripe_gateway.models import MirrorBacklog, MirrorBacklogQuerySet
 from apps.stripe_gateway.readers.common import Json, dig, expanded, rows, text
 from apps.stripe_gateway.readers.invoices import intents_of
@@ -138,7 +139,7 @@ def _put_off(row: MirrorBacklog, error: Exception, now: dt.datetime) -> None:
     wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
     _unchanged(row).update(
         failures=row.failures + 1,
-        error=f"{type(error).__name__}: {error}"[:1000],
+        error=redact(f"{type(error).__name__}: {error}")[:1000],
         not_before=now + wait,
     )
 

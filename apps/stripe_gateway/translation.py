@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import stripe
 
+from apps.logs import redact
 from apps.stripe_gateway import errors
 from apps.stripe_gateway.readers.common import Json, dig, ident, text
 from apps.stripe_gateway.readers.declines import decline_of_error
@@ -43,10 +44,11 @@ def translated(error: stripe.StripeError) -> errors.GatewayError:
     """Say in our words what an error of the library means."""
     body = _body(error)
     code = text(body, "code")
-    message = text(body, "message") or str(error)
+    # Stripe repeats what it was sent: an address, the tail of a key.
+    message = redact(text(body, "message") or str(error))
     status = error.http_status or 0
     if isinstance(error, stripe.APIConnectionError):
-        return errors.OutcomeUnknown(_one_line(str(error)))
+        return errors.OutcomeUnknown(_one_line(redact(str(error))))
     if isinstance(error, stripe.RateLimitError) or status == 409 or code == "lock_timeout":
         return errors.Busy(code or "rate_limit", _retry_after(error))
     if isinstance(error, stripe.CardError):

@@ -6,6 +6,7 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from apps import logs
 from apps.web.shell import THEMES
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 with a word by which the log line is found."""
-    error_id = secrets.token_hex(4)
+    """Answer 500 with the request's id, by which the log lines are found."""
+    error_id = str(logs.context().get("request_id") or secrets.token_hex(8))
     log.error("A page failed, shown to its reader as %s: %s", error_id, request.path)
     return _error(request, "broken", status=500, error_id=error_id)
 

@@ -2,6 +2,7 @@
 
 import os
 
+from config import logs
 from config.embedded import VAR_DIR, default_environment
 
 for name, value in default_environment().items():
@@ -10,6 +11,8 @@ for name, value in default_environment().items():
 from config.settings.base import *
 
 DEBUG = True
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+LOGGING = logs.logging_settings(LOG_FORMAT)
 
 if STRIPE_API_BASE != "https://api.stripe.com":
     INSTALLED_APPS += ["sandbox.console"]

@@ -2,6 +2,7 @@
 
 import os
 
+from config import logs
 from config.embedded import checkout_tag, test_environment
 
 environment = test_environment()
@@ -18,6 +19,7 @@ DATABASES["default"]["TEST"] = {
     "NAME": os.environ.get("TEST_DB_NAME") or f"test_recoup_{checkout_tag()}",
     "TEMPLATE": "template0",
 }
+LOGGING = logs.logging_settings("line")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = False

@@ -5,10 +5,13 @@ sent is committed before it is sent; what came of it is written from the call's 
 """
 
 import datetime as dt
+import logging
+from contextlib import AbstractContextManager
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from apps import logs
 from apps.recovery.models import Attempt, RecoveryCase
 from apps.recovery.services import outcomes
 from apps.recovery.services.guarding import forbidden
@@ -18,6 +21,8 @@ from apps.recovery.services.tries import note_failures, record_tries
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied, GatewayError, NotFound
 from apps.stripe_gateway.facts import InvoiceFacts
+
+logger = logging.getLogger(__name__)
 
 LEASE = dt.timedelta(seconds=150)
 """Real time; longer than the slowest read and pay together (5 s + 30 s each, reads repeated)."""
@@ -62,7 +67,18 @@ def claim(*, attempt_id: int, now: dt.datetime) -> bool:
 def carry_out(*, attempt_id: int, now: dt.datetime) -> None:
     """Bring a claimed attempt to its end. The caller holds its lease."""
     attempt = Attempt.objects.select_related("case__merchant").get(pk=attempt_id)
+    with ids_of(attempt):
+        _carry_out(attempt=attempt, now=now)
+
+
+def ids_of(attempt: Attempt) -> AbstractContextManager[None]:
+    """Put an attempt's ids on the log lines written inside."""
     case = attempt.case
+    return logs.about(merchant_id=case.merchant_id, case_id=case.pk, attempt_id=attempt.pk)
+
+
+def _carry_out(*, attempt: Attempt, now: dt.datetime) -> None:
+    attempt_id, case = attempt.pk, attempt.case
     try:
         invoice = gateway.read_invoice(account=case.merchant, invoice_id=case.stripe_invoice_id)
     except (AccessDenied, NotFound) as error:
@@ -101,13 +117,16 @@ def send(*, attempt: Attempt, now: dt.datetime, invoice: InvoiceFacts) -> None:
 
     Sent a second time, the same key makes Stripe repeat its first answer.
     """
+    logger.info("A charge is sent.")
     try:
         answer = gateway.pay_invoice(
             account=attempt.case.merchant, invoice_id=invoice.id, key=str(attempt.key)
         )
     except GatewayError as error:
+        logger.info("The charge was answered: %s", error)
         outcomes.record_error(attempt_id=attempt.pk, error=error, invoice=invoice, now=now)
     else:
+        logger.info("The charge was answered: the invoice is %s.", answer.status)
         outcomes.record_answer(attempt_id=attempt.pk, invoice=answer, now=now)
 
 

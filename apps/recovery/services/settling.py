@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.recovery.models import Attempt
 from apps.recovery.services import outcomes
-from apps.recovery.services.attempts import LEASE, carry_out, send
+from apps.recovery.services.attempts import LEASE, carry_out, ids_of, send
 from apps.recovery.services.evidence import settle_by_evidence
 from apps.recovery.services.guarding import KEY_LIFE, forbidden
 from apps.recovery.services.observing import take_in
@@ -50,6 +50,12 @@ def settle_attempt(*, attempt_id: int, now: dt.datetime) -> None:
     if attempt.sent_at is None:
         carry_out(attempt_id=attempt_id, now=now)  # its worker died before anything was sent
         return
+    with ids_of(attempt):
+        _find_out(attempt=attempt, now=now)
+
+
+def _find_out(*, attempt: Attempt, now: dt.datetime) -> None:
+    attempt_id = attempt.pk
     try:
         invoice = gateway.read_invoice(
             account=attempt.case.merchant, invoice_id=attempt.case.stripe_invoice_id

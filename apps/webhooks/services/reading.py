@@ -25,6 +25,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Now, RowNumber
 
+from apps.logs import redact
 from apps.stripe_gateway.errors import AccessDenied, Busy, GatewayError, NotFound, OutcomeUnknown
 from apps.webhooks.models import DirtyObject
 from apps.webhooks.services.marking import take_in
@@ -193,7 +194,7 @@ def _clear(row: DirtyObject) -> None:
 
 def _put_back(row: DirtyObject, error: Exception) -> None:
     """Keep a failed read for later: soon if Stripe did not answer, for a person if it is ours."""
-    words = str(error) if isinstance(error, GatewayError) else repr(error)
+    words = str(error) if isinstance(error, GatewayError) else redact(repr(error))
     failures = min(row.failures + 1, 1000)
     changes: dict[str, object] = {
         "lease_until": None,
