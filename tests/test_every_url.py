@@ -38,6 +38,8 @@ RULES = {
     "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),
     "retry_settings:settings": Rule(Role.VIEWER),
     "retry_settings:preview": Rule(Role.VIEWER, "post"),
+    "retry_settings:charging_on": Rule(Role.ADMIN, "post"),
+    "retry_settings:charging_off": Rule(Role.ADMIN, "post"),
     "retry_settings:save": Rule(Role.ADMIN, "post"),
     "customer_payments:settings": Rule(Role.VIEWER),
     "customer_payments:save": Rule(Role.ADMIN, "post"),

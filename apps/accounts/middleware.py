@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
@@ -25,9 +26,12 @@ class MerchantMiddleware:
         def memberships() -> list[Membership]:
             if not request.user.is_authenticated:
                 return []
+            charging = Merchant.objects.charging().filter(pk=OuterRef("merchant_id"))
             return list(
                 Membership.objects.filter(user=request.user)
                 .select_related("merchant")
+                # Every page says so when nothing is charged; this saves it a query.
+                .annotate(is_charging=Exists(charging))
                 .order_by("merchant__name", "merchant_id")
             )
 

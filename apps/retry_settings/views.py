@@ -1,13 +1,16 @@
 """Settings > Retries: who retries, by which schedule, and what happens at the end."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
+from apps.accounts.services import set_charging
 from apps.dunning.presets import PRESETS
 from apps.dunning.rules import RetryRules
 from apps.retry_settings import services
@@ -51,6 +54,18 @@ def change(request: MerchantRequest) -> HttpResponse:
         again = RetryRulesForm(draft | {"version": str(conflict.version)})
         return _render(request, again, changed=True, conflict=conflict, status=422)
     return _saved(request)
+
+
+@require_http_methods(["GET", "POST"])
+@allow(Role.ADMIN)
+def switch_charging(request: MerchantRequest, *, on: bool) -> HttpResponse:
+    """Ask, then switch every charge of the merchant off or on."""
+    if request.method == "GET":
+        return render(request, "retry_settings/confirm_charging.html", {"on": on})
+    if set_charging(merchant=request.merchant, on=on, user=request.user, now=clock.now()):
+        text = gettext("Charging is on.") if on else gettext("Charging is off. Nobody is charged.")
+        messages.success(request, text)
+    return redirect("retry_settings:settings")
 
 
 @require_POST
@@ -102,6 +117,7 @@ def _render(
         "presets": [preset for preset in PRESETS.values() if preset.rules.engine == "recoup"],
         "sample": request.POST.get("sample", "funds"),
         "may_change": request.role.covers(Role.ADMIN),
+        "charging_on": request.merchant.charging_on,
         "changed": changed,
         "saved": saved,
         "conflict": conflict,

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 
 from apps import clock
 from apps.accounts.models import Membership, Merchant, Role
+from apps.accounts.queries import ChargingStop, charging_stop
 from apps.web import navigation
 from apps.web.formats import zone_name, zone_place
 
@@ -75,6 +76,18 @@ class Shell:
     def can_configure(self) -> bool:
         """Whether this person may change settings."""
         return bool(self.role and self.role.covers(Role.ADMIN))
+
+    @cached_property
+    def charging_stop(self) -> ChargingStop | None:
+        """Why nothing is charged for this merchant now; None when all is well."""
+        merchant = self.merchant
+        if merchant is None:
+            return None
+        is_charging = any(
+            getattr(one, "is_charging", False) and one.merchant_id == merchant.pk
+            for one in self.memberships
+        )
+        return None if is_charging else charging_stop(merchant)
 
     @cached_property
     def home(self) -> navigation.Link | None:
