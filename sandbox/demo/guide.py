@@ -64,7 +64,7 @@ def _directions(plan: Plan) -> str:
     else:
         lines += [
             "  This demo talks to the real Stripe with your STRIPE_SECRET_KEY. Recoup only watches",
-            "  until you choose otherwise in Settings > Retries. Let Stripe's events come in with",
+            "  until you choose otherwise in Settings > Retry settings. Let Stripe's events come in with",
             f"  stripe listen --forward-to localhost:{plan.port}/webhooks/stripe/",
             "  and start again with the STRIPE_WEBHOOK_SECRET it prints.",
         ]
