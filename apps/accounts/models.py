@@ -50,6 +50,10 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
         """Select the merchant behind a Stripe account in one mode."""
         return self.filter(stripe_account_id=account_id, livemode=livemode)
 
+    def behind(self, since: dt.datetime) -> Self:
+        """Select merchants not compared with Stripe since a demand."""
+        return self.exclude(reconciled_at__gte=since)
+
     def charging(self) -> Self:
         """Select merchants for whom Recoup may act at Stripe at this moment.
 

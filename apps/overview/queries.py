@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from celery import current_app
 from django.db import DatabaseError
 
+from apps.accounts.models import Installation, Merchant
 from apps.overview.models import HEARTBEAT_FRESH, Heartbeat
 from apps.webhooks.models import InboxEvent
 
@@ -15,10 +16,15 @@ PROCESSES = ("worker", "beat")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What works. `seconds_since_webhook` is information only: a quiet account is not ill."""
+    """What works. The rest is information only: a quiet account, or one switched off, is not ill.
+
+    `charging` is "on", "off" (by the operator), "reconciling" (after a gap or a restored backup) or
+    "" where nobody can know.
+    """
 
     parts: dict[str, bool]
     seconds_since_webhook: int | None = None
+    charging: str = ""
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -35,6 +41,7 @@ def health(*, now: dt.datetime, business_now: dt.datetime) -> Health:
         heartbeats = dict(Heartbeat.objects.values_list("name", "at"))
         last = InboxEvent.objects.order_by("-received_at").values_list("received_at", flat=True)
         received_at = last.first()
+        charging = _charging()
     except DatabaseError:
         # Heartbeats live in the database: without it nothing is known about the processes.
         return Health(parts | {"database": False})
@@ -42,7 +49,15 @@ def health(*, now: dt.datetime, business_now: dt.datetime) -> Health:
         at = heartbeats.get(name)
         parts[name] = at is not None and now - at <= HEARTBEAT_FRESH
     age = None if received_at is None else int((business_now - received_at).total_seconds())
-    return Health(parts, age)
+    return Health(parts, age, charging)
+
+
+def _charging() -> str:
+    installation = Installation.objects.current()
+    since = installation.reconcile_since
+    if not installation.charging_on:
+        return "off"
+    return "reconciling" if since and Merchant.objects.behind(since).exists() else "on"
 
 
 def _broker_answers() -> bool:

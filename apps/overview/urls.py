@@ -6,5 +6,6 @@ app_name = "overview"
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
+    path("metrics", views.metrics, name="metrics"),
     path("healthz", views.healthz, name="healthz"),
 ]

@@ -2,8 +2,10 @@
 
 import datetime as dt
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -11,6 +13,7 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.overview import queries
+from apps.overview.metrics import exposition
 from apps.recovery.queries import CaseFilters, figures, filtered_cases
 from apps.recovery.views.cases import case_rows
 from apps.web.spans import Locality
@@ -69,6 +72,23 @@ def healthz(request: HttpRequest) -> JsonResponse:
             "failing": health.failing,
             "parts": health.parts,
             "seconds_since_webhook": health.seconds_since_webhook,
+            "charging": health.charging,
         },
         status=503 if health.failing else 200,
     )
+
+
+@never_cache
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give Prometheus the figures an operator alarms on; no session, nothing about customers.
+
+    404 where no METRICS_TOKEN is set: an address of this machine proves nothing behind a proxy.
+    """
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    given = request.headers.get("Authorization", "")
+    if not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    text, content_type = exposition(now=clock.now(), real_now=dt.datetime.now(dt.UTC))
+    return HttpResponse(text, content_type=content_type)

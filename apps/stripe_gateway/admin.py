@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from djstripe import models as djstripe
 
 from apps.stripe_gateway.mirror import MODELS
-from apps.stripe_gateway.models import MirrorBacklog, ProductName
+from apps.stripe_gateway.models import MirrorBacklog, ProductName, StripeErrorCount
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -72,8 +72,14 @@ class ProductNameAdmin(ReadOnlyAdmin):
     search_fields = ["stripe_product_id", "name", "stripe_account_id"]
 
 
+class StripeErrorCountAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "count", "last_at"]
+    search_fields = ["kind"]
+
+
 _remove_pages_of("djstripe")
 for mirrored in MIRRORED:
     admin.site.register(mirrored, MirrorAdmin)
 admin.site.register(MirrorBacklog, MirrorBacklogAdmin)
 admin.site.register(ProductName, ProductNameAdmin)
+admin.site.register(StripeErrorCount, StripeErrorCountAdmin)

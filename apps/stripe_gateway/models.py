@@ -1,6 +1,6 @@
-"""What the gateway keeps for itself: answers waiting for the mirror, and names of products.
+"""What the gateway keeps for itself: answers waiting for the mirror, names of products, errors.
 
-Neither is a source of truth: both can be dropped and fill again.
+None is a source of truth: all can be dropped and fill again.
 """
 
 import datetime as dt
@@ -69,3 +69,18 @@ class ProductName(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or '?'} ({self.stripe_product_id})"
+
+
+class StripeErrorCount(models.Model):
+    """How often a kind of error kept Stripe from doing what was asked, since the row was made.
+
+    Refused payments are no errors. For the operator's figures: a count in one process's memory
+    would be one of several.
+    """
+
+    kind = models.CharField(max_length=32, primary_key=True)
+    count = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField(help_text="Real time.")
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.count}"

@@ -11,6 +11,7 @@ import stripe
 
 from apps.logs import redact
 from apps.stripe_gateway import errors
+from apps.stripe_gateway.counting import count
 from apps.stripe_gateway.readers.common import Json, dig, ident, text
 from apps.stripe_gateway.readers.declines import decline_of_error
 from apps.stripe_gateway.readers.methods import method_from
@@ -37,7 +38,9 @@ def our_errors() -> Iterator[None]:
     try:
         yield
     except stripe.StripeError as error:
-        raise translated(error) from error
+        ours = translated(error)
+        count(ours)
+        raise ours from error
 
 
 def translated(error: stripe.StripeError) -> errors.GatewayError:

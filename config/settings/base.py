@@ -215,3 +215,5 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # "json" for machines, "line" for people; the same redactor in both.
 LOG_FORMAT = env.str("LOG_FORMAT", default="json")
 LOGGING = logs.logging_settings(LOG_FORMAT)
+# Who asks for /metrics shows it as a bearer token; without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

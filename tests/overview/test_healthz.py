@@ -4,8 +4,10 @@ import pytest
 from celery import current_app
 from django.db import OperationalError
 
+from apps.accounts.models import Installation
 from apps.overview.models import HEARTBEAT_FRESH, Heartbeat
 from apps.overview.services import note_heartbeat
+from tests.accounts.factories import MerchantFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,12 +28,13 @@ def test_answers_200_while_everything_is_fresh(client):
         "failing": [],
         "parts": {"database": True, "broker": True, "worker": True, "beat": True},
         "seconds_since_webhook": None,
+        "charging": "on",
     }
 
 
 @pytest.mark.usefixtures("_everybody_lives")
-def test_needs_no_session_and_two_queries(client, django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_needs_no_session_and_three_queries(client, django_assert_num_queries):
+    with django_assert_num_queries(3):
         response = client.get("/healthz")
 
     assert not response.cookies
@@ -89,3 +92,22 @@ def test_a_heartbeat_moves_on(client):
     note_heartbeat(name="beat")
 
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("installation", "word"),
+    [
+        ({}, "on"),
+        ({"charging_on": False}, "off"),
+        ({"reconcile_since": dt.datetime(2026, 11, 2, tzinfo=dt.UTC)}, "reconciling"),
+    ],
+)
+@pytest.mark.usefixtures("_everybody_lives")
+def test_tells_whether_anybody_is_charged_and_is_well_without(client, installation, word):
+    MerchantFactory()
+    Installation.objects.update_or_create(pk=1, defaults=installation)
+
+    response = client.get("/healthz")
+
+    assert response.status_code == 200
+    assert response.json()["charging"] == word

@@ -42,7 +42,7 @@ def catch_up(*, now: dt.datetime, seconds: float = 20.0) -> list[Behind]:
     since = Installation.objects.current().reconcile_since
     if since is None:
         return []
-    behind = list(Merchant.objects.exclude(reconciled_at__gte=since).order_by("id"))
+    behind = list(Merchant.objects.behind(since).order_by("id"))
     reasons: dict[int, str] = {}
     lines: dict[int, dt.datetime | None] = {}
     for merchant in behind:

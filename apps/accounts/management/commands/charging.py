@@ -36,7 +36,7 @@ class Command(BaseCommand):
         for merchant in merchants.filter(charging_on=False):
             self.stdout.write(f"{merchant} is switched off.")
         if since := installation.reconcile_since:
-            for merchant in merchants.exclude(reconciled_at__gte=since):
+            for merchant in Merchant.objects.behind(since).order_by("id"):
                 self.stdout.write(f"{merchant} waits for the comparison with Stripe.")
 
 
