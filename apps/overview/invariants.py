@@ -90,13 +90,14 @@ INVARIANTS: Mapping[str, Callable[[dt.datetime], int]] = {
 class Watch:
     """Asks at most every five minutes: the first of them reads every charge there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, moment: Callable[[], float] = time.monotonic) -> None:
+        self._moment = moment
         self._asked_at = float("-inf")
         self._broken: dict[str, int] = {}
 
     def broken(self, *, now: dt.datetime) -> dict[str, int]:
         """Give how often each rule is broken, as of the last asking; `now` is business time."""
-        moment = time.monotonic()
+        moment = self._moment()
         if moment - self._asked_at >= KEPT_SECONDS:
             self._broken = {name: ask(now) for name, ask in INVARIANTS.items()}
             self._asked_at = moment

@@ -1,13 +1,14 @@
-"""The operator's view of the inbox: read-only; `manage.py replay_webhooks` replays."""
+"""The operator's view of the inbox: read-only, but for replaying."""
 
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin
 from apps.webhooks.models import DirtyObject, InboxEvent, SweepCursor
+from apps.webhooks.replaying import ReplayEvents, ReplayObjects
 
 
 @admin.register(InboxEvent)
-class InboxEventAdmin(ReadOnlyAdmin):
+class InboxEventAdmin(ReplayEvents, ReadOnlyAdmin):
     list_display = ["stripe_event_id", "type", "status", "received_at", "done_at", "error"]
     list_filter = ["status", "from_sweep", "livemode"]
     search_fields = ["stripe_event_id", "stripe_account_id", "type"]
@@ -20,7 +21,7 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DirtyObject)
-class DirtyObjectAdmin(ReadOnlyAdmin):
+class DirtyObjectAdmin(ReplayObjects, ReadOnlyAdmin):
     list_display = ["stripe_id", "kind", "merchant", "mark", "not_before", "failures", "error"]
     list_filter = ["kind"]
     list_select_related = ["merchant"]

@@ -2,10 +2,16 @@
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from apps.accounts.models import AuditEntry, Merchant, User
+from apps.webhooks.models import DirtyObject, InboxEvent
 from tests.accounts.factories import MerchantFactory
 from tests.recovery.factories import CaseFactory
 from tests.subscriptions.factories import SubscriptionFactory
@@ -102,7 +108,142 @@ def test_an_operator_signs_in_by_email(client):
     assert client.get(reverse("admin:index")).status_code == 200
 
 
-def test_beat_schedules_are_visible(client, operator):
-    response = client.get(reverse("admin:django_celery_beat_periodictask_changelist"))
+class TestSchedules:
+    @pytest.fixture
+    def of_the_code(self):
+        every = IntervalSchedule.objects.create(every=60, period=IntervalSchedule.SECONDS)
+        name = "recoup: recovery.start_due_attempts"
+        assert name in settings.CELERY_BEAT_SCHEDULE
+        return PeriodicTask.objects.create(
+            name=name, task="recovery.start_due_attempts", interval=every
+        )
 
-    assert response.status_code == 200
+    @pytest.fixture
+    def of_the_operator(self):
+        every = IntervalSchedule.objects.create(every=5, period=IntervalSchedule.MINUTES)
+        return PeriodicTask.objects.create(
+            name="the operator's own", task="reactions.deliver", interval=every
+        )
+
+    def test_all_are_visible(self, client, operator, of_the_code, of_the_operator):
+        page = client.get(address(PeriodicTask, "changelist")).content.decode()
+
+        assert of_the_code.name in page
+        assert "the operator&#x27;s own" in page
+
+    def test_the_codes_own_can_be_read_and_not_changed(self, client, operator, of_the_code):
+        where = address(PeriodicTask, "change", of_the_code.pk)
+
+        assert client.get(where).status_code == 200
+        assert client.post(where, {"name": "x"}).status_code == 403
+        assert client.post(address(PeriodicTask, "delete", of_the_code.pk)).status_code == 403
+
+    def test_an_operators_own_can_be_changed(self, client, operator, of_the_operator):
+        page = client.get(address(PeriodicTask, "change", of_the_operator.pk)).content.decode()
+
+        assert 'name="_save"' in page
+        assert "<script>" not in page
+        assert "periodic-task-overrides" not in page
+
+    def test_any_can_be_switched_off(self, client, operator, of_the_code):
+        client.post(
+            address(PeriodicTask, "changelist"),
+            {"action": "disable_tasks", "_selected_action": of_the_code.pk},
+        )
+
+        of_the_code.refresh_from_db()
+        assert of_the_code.enabled is False
+
+    def test_who_may_only_look_is_offered_no_action(self, client, of_the_code):
+        client.force_login(reader("django_celery_beat.view_periodictask"))
+
+        client.post(
+            address(PeriodicTask, "changelist"),
+            {"action": "disable_tasks", "_selected_action": of_the_code.pk},
+        )
+
+        of_the_code.refresh_from_db()
+        assert of_the_code.enabled is True
+
+
+class TestReplay:
+    @pytest.fixture
+    def event(self):
+        return InboxEvent.objects.create(
+            stripe_event_id="evt_1",
+            type="invoice.paid",
+            body=b"{}",
+            status="quarantined",
+            error="No merchant uses the account acct_1.",
+            received_at=timezone.now(),
+        )
+
+    def choose(self, client, row, **more):
+        return client.post(
+            address(type(row), "changelist"),
+            {"action": "replay", "_selected_action": row.pk, **more},
+        )
+
+    def test_the_reason_is_shown_and_can_be_filtered(self, client, operator, event):
+        response = client.get(address(InboxEvent, "changelist"), {"status": "quarantined"})
+
+        assert event.error in response.content.decode()
+
+    def test_asks_before_and_changes_nothing_yet(self, client, operator, event):
+        page = self.choose(client, event).content.decode()
+
+        event.refresh_from_db()
+        assert "Take these events in again?" in page
+        assert "evt_1 invoice.paid" in page
+        assert event.status == "quarantined"
+
+    def test_puts_it_back_and_on_record(self, client, operator, event):
+        response = self.choose(client, event, confirmed="yes")
+
+        event.refresh_from_db()
+        assert response.status_code == 302
+        assert (event.status, event.error) == ("pending", "")
+        assert LogEntry.objects.get().user_id == operator.pk
+
+    def test_an_address_alone_replays_nothing(self, client, operator, event):
+        client.get(
+            address(InboxEvent, "changelist"),
+            {"action": "replay", "_selected_action": event.pk, "confirmed": "yes"},
+        )
+
+        event.refresh_from_db()
+        assert event.status == "quarantined"
+
+    def test_who_may_only_look_cannot(self, client, event):
+        client.force_login(reader("webhooks.view_inboxevent"))
+
+        self.choose(client, event, confirmed="yes")
+
+        event.refresh_from_db()
+        assert event.status == "quarantined"
+
+    def test_a_parked_object_is_read_again(self, client, operator):
+        row = DirtyObject.objects.create(
+            merchant=MerchantFactory(),
+            kind="invoice",
+            stripe_id="in_1",
+            marked_at=timezone.now(),
+            not_before=DirtyObject.PARKED,
+            failures=8,
+            error="nobody can read it",
+        )
+        assert "Read these objects again" in self.choose(client, row).content.decode()
+
+        self.choose(client, row, confirmed="yes")
+
+        row.refresh_from_db()
+        assert row.not_before <= timezone.now()
+        assert (row.failures, row.error) == (0, "")
+
+
+def reader(permission: str) -> User:
+    """Make a member of staff who may look at one kind of row."""
+    app, name = permission.split(".")
+    user = User.objects.create_user("reader@example.com", "correct horse battery", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=name))
+    return user

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.stripe_gateway.facts import EventHint
@@ -90,9 +91,13 @@ def replay_events(
     return rows.update(status=InboxEvent.Status.PENDING, error="", done_at=None)
 
 
-def replay_parked() -> int:
-    """Let objects that could not be read be tried again now; answer how many."""
-    return DirtyObject.objects.parked().update(not_before=Now(), failures=0, error="")
+def replay_parked(*, which: QuerySet[DirtyObject] | None = None) -> int:
+    """Let objects that could not be read be tried again now; answer how many.
+
+    `which` names them, parked or waiting; without it, all that are parked.
+    """
+    rows = DirtyObject.objects.parked() if which is None else which
+    return rows.update(not_before=Now(), failures=0, error="")
 
 
 def without_secrets(body: bytes) -> bytes:
