@@ -47,7 +47,7 @@ class Faults:
         times: int | None = 1,
     ) -> None:
         """Let calls like `method` and `path` (shell patterns) fail, n times or for ever (None)."""
-        self._planned.append(_Planned(fault, method, path, account, times))
+        self._planned.append(_Planned(Fault(fault), method, path, account, times))
 
     def clear(self) -> None:
         self._planned.clear()

@@ -94,7 +94,7 @@ def test_a_500_kept_under_the_key_ends_by_evidence(world, fault):
     world.until_the_renewal_failed()
     world.sandbox.faults.add(fault, method="POST", path="/v1/invoices/*/pay")
 
-    world.advance(world.case.next_try_at - world.now + 30 * HOUR)
+    world.advance(world.case.next_try_at - world.now + 60 * HOUR)
 
     assert world.case.status == "recovered"
     assert len(world.charges(world.case.stripe_invoice_id)) == 1

@@ -82,6 +82,8 @@ class World:
         end = self.now + by
         while self.now < end:
             self.sandbox.advance(min(end, self._next_moment()) - self.now)
+            # Leases run by real time, which stands still here, and nobody is in the middle of one.
+            Attempt.objects.unsettled().update(lease_until=None)
             self.settle_down()
 
     def _next_moment(self) -> dt.datetime:
