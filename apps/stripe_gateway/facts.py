@@ -93,6 +93,7 @@ class InvoiceFacts:
     hosted_invoice_url: str = ""
     due_at: dt.datetime | None = None
     paid_at: dt.datetime | None = None
+    given_up_at: dt.datetime | None = None  # voided, else marked uncollectible
     paid_out_of_band: bool = False
     processing: bool = False  # a bank debit or an Indian card is under way
     requires_action: bool = False  # the customer must confirm (3-D Secure)

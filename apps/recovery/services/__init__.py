@@ -3,6 +3,11 @@
 from apps.recovery.services.attempts import carry_out, due_attempts, run_attempt
 from apps.recovery.services.events import append_event
 from apps.recovery.services.finishing import cases_to_finish, finish_case
+from apps.recovery.services.imported import (
+    CountChanged,
+    imported_cases_to_take_over,
+    take_over_imported,
+)
 from apps.recovery.services.manual import NotNow, Started, reopen, retry_now, stop_case
 from apps.recovery.services.observing import (
     observe_charge,
@@ -16,6 +21,7 @@ from apps.recovery.services.settling import settle_attempt, unsettled_attempts
 from apps.recovery.services.takeover import repeat_takeovers
 
 __all__ = [
+    "CountChanged",
     "NotNow",
     "Started",
     "append_event",
@@ -23,6 +29,7 @@ __all__ = [
     "cases_to_finish",
     "due_attempts",
     "finish_case",
+    "imported_cases_to_take_over",
     "observe_charge",
     "observe_invoice",
     "observe_method_change",
@@ -35,5 +42,6 @@ __all__ = [
     "run_attempt",
     "settle_attempt",
     "stop_case",
+    "take_over_imported",
     "unsettled_attempts",
 ]

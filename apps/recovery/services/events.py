@@ -42,7 +42,10 @@ def append_event(
     )
     if not created:
         return None
-    if not any(entry[1] is wake_reactions for entry in connection.run_on_commit):
+    # Nobody reacts to a silent event; the sweep lets it show on the rows.
+    if not event.is_silent and not any(
+        entry[1] is wake_reactions for entry in connection.run_on_commit
+    ):
         transaction.on_commit(wake_reactions)
     return event
 

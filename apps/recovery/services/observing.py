@@ -10,9 +10,10 @@ from apps.recovery.services import takeover
 from apps.recovery.services.closing import close_case, end_of, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.evidence import settle_by_evidence
+from apps.recovery.services.imported import when_given_up
 from apps.recovery.services.planning import plan_case
 from apps.recovery.services.tries import note_failures, record_tries
-from apps.retry_settings.services import rules_for
+from apps.retry_settings.services import OBSERVE, rules_for
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import GatewayError
 from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts, SubscriptionFacts
@@ -78,6 +79,16 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
             at=_ended_at(invoice, now),
             now=now,
             invoice=invoice,
+        )
+        return
+    given_up_at = when_given_up(case=case, invoice=invoice, now=now)
+    if given_up_at is not None and end is None:
+        close_case(
+            case=case,
+            status=RecoveryCase.Status.LOST,
+            reason=RecoveryCase.EndReason.TRIES_USED_UP,
+            at=given_up_at,
+            now=now,
         )
         return
     if end is None and case.status == RecoveryCase.Status.RECOVERED and invoice.status == "open":
@@ -170,13 +181,15 @@ def reconcile_cases(*, now: dt.datetime, limit: int = 100) -> int:
 def _open_case(
     *, merchant: Merchant, invoice: InvoiceFacts, now: dt.datetime, source: str
 ) -> RecoveryCase | None:
-    failed_at = first_failure(merchant=merchant, invoice=invoice, now=now)
+    is_import = source == RecoveryCase.Source.IMPORT
+    seen_at = invoice.created_at if is_import else now
+    failed_at = first_failure(merchant=merchant, invoice=invoice, now=seen_at)
     if failed_at is None:
         return None
-    is_import = source == RecoveryCase.Source.IMPORT
-    rules = rules_for(merchant)
-    ours = rules.engine == "recoup" and not is_import
+    rules = OBSERVE if is_import else rules_for(merchant)
+    ours = rules.engine == "recoup"
     subscription = invoice.subscription
+    is_history = is_import and invoice.status != "open"
     # Two readers may open the same case at once: the constraint lets one row in, both lock it.
     _, created = RecoveryCase.objects.get_or_create(
         merchant=merchant,
@@ -191,8 +204,10 @@ def _open_case(
             "currency": invoice.amount_due.currency,
             "source": source,
             "failed_at": failed_at,
-            "opened_at": now,
-            "billing_date_before": subscription.current_period_end if subscription else None,
+            "opened_at": failed_at if is_import else now,
+            "billing_date_before": (
+                subscription.current_period_end if subscription and not is_history else None
+            ),
             "engine": RecoveryCase.Engine.RECOUP if ours else RecoveryCase.Engine.STRIPE,
             "rules": rules.to_json(),
             "takeover": (
@@ -206,12 +221,15 @@ def _open_case(
     assert case is not None  # noqa: S101 - it was made or found above, in this transaction
     if created:
         who = "Recoup retries" if ours else "Stripe retries"
+        words = f"Payment failed. {who}, by the rules “{rules.name or rules.strategy}”."
+        if is_import:
+            words = "Payment failed. Brought in from Stripe, where it was retried."
         append_event(
             case=case,
             kind=CaseEvent.Kind.OPENED,
             key="opened",
             at=failed_at,
-            text=f"Payment failed. {who}, by the rules “{rules.name or rules.strategy}”.",
+            text=words,
             data={
                 "engine": case.engine,
                 "rules": rules.name,
@@ -264,7 +282,13 @@ def _was_paid_after_all(
 
 
 def _ended_at(invoice: InvoiceFacts, now: dt.datetime) -> dt.datetime:
-    return invoice.paid_at or now if invoice.status == "paid" else now
+    """Say when an invoice ended by what Stripe dates; `now` where it dates nothing."""
+    if invoice.status == "open":
+        subscription = invoice.subscription
+        ended_at = (subscription.ended_at or subscription.canceled_at) if subscription else None
+    else:
+        ended_at = invoice.paid_at if invoice.status == "paid" else invoice.given_up_at
+    return min(ended_at, now) if ended_at else now
 
 
 def _note_uncharged_schedule(

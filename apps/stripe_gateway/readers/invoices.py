@@ -82,6 +82,8 @@ def invoice_facts(
         hosted_invoice_url=text(answer, "hosted_invoice_url"),
         due_at=moment(answer, "due_date"),
         paid_at=moment(answer, "status_transitions", "paid_at"),
+        given_up_at=moment(answer, "status_transitions", "voided_at")
+        or moment(answer, "status_transitions", "marked_uncollectible_at"),
         paid_out_of_band=_paid_elsewhere(answer, tries),
         processing=status == "open"
         and any(text(intent, "status") == "processing" for intent in intents),
@@ -114,6 +116,16 @@ def intents_of(answer: object) -> Iterator[Json]:
     old = expanded(answer, "payment_intent")
     if old is not None:
         yield old
+
+
+def intent_ids_of(answer: object) -> tuple[str, ...]:
+    """Name the payment intents of an invoice, expanded or not, the default payment first."""
+    payments = sorted(rows(answer, "payments"), key=lambda one: not dig(one, "is_default"))
+    found = [
+        *(ident(one, "payment", "payment_intent") for one in payments),
+        ident(answer, "payment_intent"),
+    ]
+    return tuple(dict.fromkeys(one for one in found if one))
 
 
 def names_wanted(answer: object) -> tuple[str, ...]:
