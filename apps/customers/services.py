@@ -57,6 +57,16 @@ def project_customer(
         )
 
 
+def name_and_email(*, merchant: Merchant, customer_id: str) -> tuple[str, str] | None:
+    """Give how a customer is shown; None for one who was not read yet."""
+    return (
+        Customer.objects.for_merchant(merchant)
+        .filter(stripe_customer_id=customer_id)
+        .values_list("name", "email")
+        .first()
+    )
+
+
 def project_method(
     *,
     merchant: Merchant,

@@ -23,7 +23,7 @@ from apps.stripe_gateway.connection import (
     options,
     stripe_client,
 )
-from apps.stripe_gateway.errors import OutcomeUnknown, UnreadableAnswer
+from apps.stripe_gateway.errors import BadRequest, OutcomeUnknown, UnreadableAnswer
 from apps.stripe_gateway.facts import (
     ChargeFacts,
     CustomerFacts,
@@ -101,13 +101,21 @@ def read_subscription(*, account: StripeAccount, subscription_id: str) -> Subscr
 
 
 def read_customer(*, account: StripeAccount, customer_id: str) -> CustomerFacts:
-    """Read a customer with the default payment method; a deleted one answers `is_deleted`."""
-    with our_errors():
-        answer = body_of(
-            stripe_client().v1.customers.retrieve(
+    """Read a customer with the default payment method; a deleted one answers `is_deleted`.
+
+    A second call where nothing can be expanded: of a deleted customer hardly more than the id is
+    left.
+    """
+    v1 = stripe_client().v1
+    try:
+        with our_errors():
+            found = v1.customers.retrieve(
                 customer_id, {"expand": CUSTOMER_EXPAND}, options(account)
             )
-        )
+    except BadRequest:
+        with our_errors():
+            found = v1.customers.retrieve(customer_id, {}, options(account))
+    answer = body_of(found)
     mirror.keep(account=account, answer=answer)
     return customer_facts(answer)
 

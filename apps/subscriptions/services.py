@@ -177,3 +177,10 @@ def set_access(*, merchant: Merchant, subscription_id: str, access: str, by: str
     Subscription.objects.for_merchant(merchant).filter(
         stripe_subscription_id=subscription_id
     ).update(access=access, access_by=by)
+
+
+def show_customer(*, merchant: Merchant, customer_id: str, name: str, email: str) -> None:
+    """Show a customer's new name and email on all their subscriptions."""
+    Subscription.objects.for_merchant(merchant).filter(stripe_customer_id=customer_id).update(
+        customer_name=name, customer_email=email
+    )

@@ -255,3 +255,10 @@ def _case_view(case: RecoveryCase) -> CaseView:
 
 def _has_failed(invoice: InvoiceFacts) -> bool:
     return any(tried.status == "failed" for tried in invoice.tries)
+
+
+def show_customer(*, merchant: Merchant, customer_id: str, name: str, email: str) -> None:
+    """Show a customer's new name and email on all their payments."""
+    Transaction.objects.for_merchant(merchant).filter(stripe_customer_id=customer_id).update(
+        customer_name=name, customer_email=email
+    )

@@ -11,7 +11,7 @@ from apps.dunning.facts import Method
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase, Try
 from apps.stripe_gateway import client as gateway
-from apps.stripe_gateway.facts import InvoiceFacts, SubscriptionFacts
+from apps.stripe_gateway.facts import CustomerFacts, InvoiceFacts, SubscriptionFacts
 from apps.subscriptions import services as subscriptions
 from apps.transactions import services as transactions
 from apps.webhooks.marks import Mark
@@ -58,14 +58,14 @@ def project_invoice_read(
         return None  # another worker asked after us and wrote first: ours is history
     method, subscription = invoice.method, invoice.subscription
     if invoice.customer is not None:
-        customers.project_customer(
+        project_payer(
             merchant=merchant,
             facts=invoice.customer,
             read_at=read_at,
             now=now,
             card_country=method.country if method else "",
         )
-    for one in _methods_beside_the_customers(invoice):
+    for one in methods_beside_the_customers(invoice):
         customers.project_method(
             merchant=merchant,
             method=one,
@@ -86,7 +86,29 @@ def project_invoice_read(
     return case
 
 
-def _methods_beside_the_customers(invoice: InvoiceFacts) -> list[Method]:
+def project_payer(
+    *,
+    merchant: Merchant,
+    facts: CustomerFacts,
+    read_at: dt.datetime,
+    now: dt.datetime,
+    card_country: str = "",
+) -> None:
+    """Write a customer; a new name or email shows on all their rows, whatever was read last."""
+    before = customers.name_and_email(merchant=merchant, customer_id=facts.id)
+    customers.project_customer(
+        merchant=merchant, facts=facts, read_at=read_at, now=now, card_country=card_country
+    )
+    if before is None or facts.is_deleted or before == (facts.name[:512], facts.email[:512]):
+        return
+    written = customers.name_and_email(merchant=merchant, customer_id=facts.id)
+    if written is not None and written != before:
+        name, email = written
+        for show in (subscriptions.show_customer, transactions.show_customer):
+            show(merchant=merchant, customer_id=facts.id, name=name, email=email)
+
+
+def methods_beside_the_customers(invoice: InvoiceFacts) -> list[Method]:
     """List the methods an answer shows, once each, but for the one kept with the customer."""
     customer, subscription = invoice.customer, invoice.subscription
     shown = (invoice.method, subscription.default_method if subscription else None)
@@ -172,7 +194,7 @@ def _customer(row: DirtyObject, now: dt.datetime) -> None:
     ):
         return
     facts = gateway.read_customer(account=row.merchant, customer_id=row.stripe_id)
-    customers.project_customer(merchant=row.merchant, facts=facts, read_at=_asked_at(row), now=now)
+    project_payer(merchant=row.merchant, facts=facts, read_at=_asked_at(row), now=now)
     if facts.is_deleted:
         _look_at_cases(
             row.merchant, now, stripe_customer_id=row.stripe_id, status=RecoveryCase.Status.OPEN
