@@ -14,10 +14,10 @@ QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("money", "d
 
 
 def queue_of(task: str) -> str:
-    """Give the queue of a task: charges never wait behind mails, nothing waits for the mirror."""
+    """Give the queue of a task: charges wait for no mail, and nothing waits for mirror or import."""
     if task.startswith("recovery."):
         return "money"
-    return "low" if task == "stripe_gateway.mirror" else "default"
+    return "low" if task in ("stripe_gateway.mirror", "webhooks.import_history") else "default"
 
 
 def route(name: str, *_: object, **__: object) -> dict[str, str]:
@@ -40,6 +40,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "webhooks.drain": often,
         "webhooks.catch_up": often,
         "webhooks.sweep_events": 10 * 60,
+        "webhooks.import_history": 60,
+        "webhooks.reconcile": 24 * 60 * 60,
         "stripe_gateway.mirror": often,
     }
     return {

@@ -40,6 +40,26 @@ def names_of(*, account: StripeAccount, product_ids: Iterable[str]) -> Mapping[s
     return names
 
 
+def keep_names(*, account: StripeAccount, names: Mapping[str, str]) -> None:
+    """Keep the names of listed products."""
+    now = dt.datetime.now(dt.UTC)
+    ProductName.objects.bulk_create(
+        [
+            ProductName(
+                stripe_account_id=account.stripe_account_id,
+                livemode=account.livemode,
+                stripe_product_id=product_id,
+                name=name[:512],
+                read_at=now,
+            )
+            for product_id, name in names.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["stripe_account_id", "livemode", "stripe_product_id"],
+        update_fields=["name", "read_at"],
+    )
+
+
 def _read(account: StripeAccount, product_id: str, before: str, now: dt.datetime) -> str:
     """Read a product's name and keep it; where it cannot be read the name it had stays."""
     try:

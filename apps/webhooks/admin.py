@@ -3,7 +3,15 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin
-from apps.webhooks.models import DirtyObject, InboxEvent, SweepCursor
+from apps.webhooks.models import (
+    DirtyObject,
+    ImportCursor,
+    ImportedCharge,
+    ImportRun,
+    InboxEvent,
+    ReconciliationReport,
+    SweepCursor,
+)
 from apps.webhooks.replaying import ReplayEvents, ReplayObjects
 
 
@@ -33,3 +41,33 @@ class SweepCursorAdmin(ReadOnlyAdmin):
     list_display = ["merchant", "swept_until"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "phase", "started_at", "worked_at", "finished_at", "error"]
+    list_filter = ["phase"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]
+
+
+@admin.register(ImportCursor)
+class ImportCursorAdmin(ReadOnlyAdmin):
+    list_display = ["run", "phase", "done", "about", "reached_at", "is_finished"]
+    list_select_related = ["run__merchant"]
+    search_fields = ["run__merchant__name", "after"]
+
+
+@admin.register(ImportedCharge)
+class ImportedChargeAdmin(ReadOnlyAdmin):
+    list_display = ["stripe_charge_id", "stripe_payment_intent_id", "stripe_invoice_id", "run"]
+    list_select_related = ["run__merchant"]
+    search_fields = ["stripe_charge_id", "stripe_payment_intent_id", "stripe_invoice_id"]
+
+
+@admin.register(ReconciliationReport)
+class ReconciliationReportAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "at", "compared", "difference_count", "repaired", "error"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]
+    date_hierarchy = "at"

@@ -130,3 +130,122 @@ class SweepCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.merchant} swept until {self.swept_until:%Y-%m-%d %H:%M}"
+
+
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    def unfinished(self) -> Self:
+        return self.filter(finished_at=None)
+
+
+class ImportRun(models.Model):
+    """One import of a merchant's history, page by page; safe to kill and to go on with.
+
+    `phase` and `error` are the latest; how far each phase is stands in its cursor.
+    """
+
+    class Phase(models.TextChoices):
+        """In this order: what is owed now first, then everything else, newest first."""
+
+        PRODUCTS = "products", "offers"
+        OPEN_INVOICES = "open_invoices", "open invoices"
+        CUSTOMERS = "customers", "customers"
+        SUBSCRIPTIONS = "subscriptions", "subscriptions"
+        INTENTS = "intents", "payment details"
+        INVOICES = "invoices", "payments"
+        CHARGES = "charges", "payments without an invoice"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    since = models.DateTimeField(null=True, blank=True, help_text="Empty: from the beginning.")
+    phase = models.CharField(max_length=16, choices=Phase, default=Phase.PRODUCTS)
+    started_at = models.DateTimeField(help_text="Business time.")
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="Business time.")
+    worked_at = models.DateTimeField(help_text="Real time of the last page.")
+    error = models.CharField(max_length=1000, blank=True, help_text="Why it waits, in words.")
+
+    objects = ImportRunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant"], condition=Q(finished_at=None), name="import_one_unfinished"
+            )
+        ]
+        indexes = [models.Index(fields=["merchant", "-started_at"], name="import_by_merchant")]
+
+    def __str__(self) -> str:
+        return f"Import {self.pk} of {self.merchant}"
+
+
+class ImportCursor(models.Model):
+    """How far one phase of an import is: everything up to `after` is stored."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="cursors")
+    phase = models.CharField(
+        max_length=16, help_text="One of the phases, or “shelf”: charges read ahead."
+    )
+    after = models.CharField(
+        max_length=255, blank=True, help_text="The last object of the last page; empty: none yet."
+    )
+    reached_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the oldest object so far was created."
+    )
+    done = models.PositiveIntegerField(default=0)
+    about = models.PositiveIntegerField(default=0, help_text="Estimated total; 0: not known yet.")
+    is_finished = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "phase"], name="import_cursor_unique_phase")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phase}: {self.done}"
+
+
+class ImportedCharge(models.Model):
+    """A listed charge that waits for its invoice's page; what is left at the end has none."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="shelf")
+    stripe_charge_id = models.CharField(max_length=255)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    stripe_invoice_id = models.CharField(max_length=255, blank=True)
+    charged_at = models.DateTimeField()
+    answer = models.JSONField(help_text="As read, without client secrets.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "stripe_charge_id"], name="imported_charge_unique"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["run", "stripe_payment_intent_id"], name="imported_charge_by_intent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_charge_id
+
+
+class ReconciliationReport(models.Model):
+    """One comparison of a merchant's open invoices and past-due subscriptions with Stripe."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(help_text="Business time.")
+    compared = models.PositiveIntegerField(default=0, help_text="Objects at Stripe and here.")
+    differences = models.JSONField(
+        default=dict, help_text="{kind of difference: [Stripe ids]}; empty: all equal."
+    )
+    repaired = models.PositiveIntegerField(default=0, help_text="Objects asked to be read again.")
+    error = models.CharField(max_length=1000, blank=True, help_text="Why it is not complete.")
+
+    class Meta:
+        indexes = [models.Index(fields=["merchant", "-at"], name="reconciliation_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.merchant} compared at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def difference_count(self) -> int:
+        return sum(len(ids) for ids in self.differences.values())

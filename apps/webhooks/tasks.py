@@ -3,7 +3,14 @@
 from celery import current_app, shared_task
 
 from apps import clock
+from apps.accounts.models import Merchant
 from apps.webhooks import services
+from apps.webhooks.pace import Pace
+from apps.webhooks.services.importing import go_on_with_all, start_import
+from apps.webhooks.services.reconciling import reconcile_all
+
+STRETCH = 5.0
+"""Seconds of real time an import works at a stretch, so that nothing waits long behind it."""
 
 
 @shared_task(name="webhooks.drain")
@@ -24,4 +31,22 @@ def catch_up(**_: object) -> None:
 def sweep_events(**_: object) -> None:
     """Fetch the events that never arrived, and read what they are about."""
     if services.sweep_events(now=clock.now()):
+        current_app.send_task("webhooks.drain", retry=False)
+
+
+@shared_task(name="webhooks.import_history")
+def import_history(*, merchant_id: int | None = None, **_: object) -> None:
+    """Begin an import if a merchant is named, and give all unfinished ones a stretch."""
+    now = clock.now()
+    if merchant_id is not None:
+        start_import(merchant=Merchant.objects.get(pk=merchant_id), now=now)
+    again_in = go_on_with_all(now=now, pace=Pace(), seconds=STRETCH)
+    if again_in is not None:
+        current_app.send_task("webhooks.import_history", countdown=again_in, retry=False)
+
+
+@shared_task(name="webhooks.reconcile")
+def reconcile(**_: object) -> None:
+    """Compare what is owed with Stripe, and have read again what differs."""
+    if reconcile_all(now=clock.now(), pace=Pace()):
         current_app.send_task("webhooks.drain", retry=False)
