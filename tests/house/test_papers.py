@@ -13,7 +13,8 @@ LOCKS = ["production.txt", "development.txt"]
 
 def readme_names() -> set[str]:
     """Collect the names in the README's table of the environment."""
-    table = re.findall(r"^\| (`.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    section = (ROOT / "README.md").read_text().split("## Environment\n")[1].split("\n## ")[0]
+    table = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
     return {name for cell in table for name in re.findall(r"`(\w+)`", cell)}
 
 
@@ -82,3 +83,11 @@ def test_commands_of_the_readme_exist():
     assert {"demo", "test", "check"} <= named
     assert not named - targets
     assert not managed - commands - {"createsuperuser"}
+
+
+def test_figures_to_alarm_on_exist():
+    named = set(re.findall(r"`(recoup_\w+)", (ROOT / "README.md").read_text()))
+    given = set(re.findall(r'"(recoup_\w+)"', (ROOT / "apps/overview/metrics.py").read_text()))
+
+    assert len(named) > 8
+    assert not {name.removesuffix("_total") for name in named} - given
