@@ -30,3 +30,19 @@ def write_newer(
         return True
     model._default_manager.bulk_create([model(**keys, **changes)], ignore_conflicts=True)
     return bool(rows.filter(read_at__lte=read_at).update(**changes))
+
+
+def columns_of(row: Model) -> dict[str, Any]:
+    """Give a row's values by column, to tell later what changed."""
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def save_changes(row: Model, *, before: Mapping[str, Any]) -> bool:
+    """Save the columns that differ from `before`; no statement and False if none does.
+
+    The caller holds the row's lock since before `before` was taken.
+    """
+    changed = [name for name, value in columns_of(row).items() if before[name] != value]
+    if changed:
+        row.save(update_fields=changed)
+    return bool(changed)

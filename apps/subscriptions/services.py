@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
-from apps.customers.upsert import write_newer
+from apps.customers.upsert import columns_of, save_changes, write_newer
 from apps.recovery.models import RecoveryCase
 from apps.stripe_gateway.facts import SubscriptionFacts
 from apps.subscriptions.models import Subscription
@@ -62,8 +62,9 @@ def project_subscription(
     with transaction.atomic():
         write_newer(Subscription, keys=keys, values=values, read_at=read_at)
         row = Subscription.objects.select_for_update().get(**keys)
+        before = columns_of(row)
         _derive(row)
-        row.save()
+        save_changes(row, before=before)
     return row
 
 
@@ -77,8 +78,9 @@ def refresh_subscription(*, merchant: Merchant, subscription_id: str) -> None:
             .first()
         )
         if row is not None:
+            before = columns_of(row)
             _derive(row)
-            row.save()
+            save_changes(row, before=before)
 
 
 def apply_case(*, case: RecoveryCase) -> None:

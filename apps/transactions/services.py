@@ -6,7 +6,7 @@ from django.db import transaction
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
-from apps.customers.upsert import write_newer
+from apps.customers.upsert import columns_of, save_changes, write_newer
 from apps.dunning.words import words
 from apps.recovery.models import Attempt, RecoveryCase, Try
 from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts
@@ -37,6 +37,7 @@ def project_invoice(
             Transaction, keys=keys, values=_invoice_columns(merchant, invoice), read_at=read_at
         )
         row = Transaction.objects.select_for_update().get(**keys)
+        before = columns_of(row)
         if written:
             row.stripe_goes_on = stripe_goes_on(
                 invoice_status=invoice.status,
@@ -50,7 +51,7 @@ def project_invoice(
         if case is not None:
             case.refresh_from_db()
         _derive(row, case)
-        row.save()
+        save_changes(row, before=before)
     return row
 
 
@@ -140,8 +141,9 @@ def apply_case(*, case: RecoveryCase) -> None:
         if row is None:
             return
         case.refresh_from_db()
+        before = columns_of(row)
         _derive(row, case)
-        row.save()
+        save_changes(row, before=before)
 
 
 def _invoice_columns(merchant: Merchant, invoice: InvoiceFacts) -> dict[str, object]:
