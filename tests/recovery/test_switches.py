@@ -9,7 +9,9 @@ from apps.dunning.presets import RECOMMENDED
 from apps.recovery import services
 from apps.recovery.models import Attempt, RecoveryCase
 from apps.recovery.services import NotNow
+from apps.recovery.services import attempts as protocol
 from apps.retry_settings.models import RetrySettings
+from apps.stripe_gateway import client
 from apps.stripe_gateway.errors import OutcomeUnknown
 from tests.accounts.factories import UserFactory
 from tests.recovery.builders import DAY, FAILED_AT, HOUR
@@ -56,16 +58,18 @@ def test_a_due_attempt_is_not_claimed_and_stays_planned(merchant, stripe, attemp
     assert stripe.pays == []
 
 
-def test_thrown_between_claim_and_call_it_still_holds(merchant, stripe, attempt, switch_off):
+def test_thrown_between_claim_and_call_it_still_holds(
+    merchant, stripe, attempt, switch_off, monkeypatch
+):
     real_read = stripe.read_invoice
-    services.attempts.claim(attempt_id=attempt.pk, now=attempt.due_at)
+    protocol.claim(attempt_id=attempt.pk, now=attempt.due_at)
     stripe.now = attempt.due_at
 
     def read_while_somebody_switches_off(**kwargs):
         switch_off(merchant)
         return real_read(**kwargs)
 
-    services.attempts.gateway.read_invoice = read_while_somebody_switches_off
+    monkeypatch.setattr(client, "read_invoice", read_while_somebody_switches_off)
     services.carry_out(attempt_id=attempt.pk, now=attempt.due_at)
 
     attempt.refresh_from_db()
@@ -75,7 +79,7 @@ def test_thrown_between_claim_and_call_it_still_holds(merchant, stripe, attempt,
 
 
 def test_thrown_during_the_read_an_unknown_outcome_is_not_sent_again(
-    merchant, stripe, attempt, switch_off
+    merchant, stripe, attempt, switch_off, monkeypatch
 ):
     stripe.now, stripe.answers = attempt.due_at, [OutcomeUnknown("timeout")]
     services.run_attempt(attempt_id=attempt.pk, now=attempt.due_at)
@@ -85,7 +89,7 @@ def test_thrown_during_the_read_an_unknown_outcome_is_not_sent_again(
         switch_off(merchant)
         return real_read(**kwargs)
 
-    services.attempts.gateway.read_invoice = read_while_somebody_switches_off
+    monkeypatch.setattr(client, "read_invoice", read_while_somebody_switches_off)
     services.settle_attempt(attempt_id=attempt.pk, now=attempt.due_at + HOUR)
 
     attempt.refresh_from_db()
@@ -123,7 +127,7 @@ def test_nothing_is_taken_over_until_it_is_on_again(merchant, stripe, switch_off
     assert case.takeover_tries == 1
 
 
-def test_no_final_action_even_if_thrown_during_its_read(merchant, stripe, switch_off):
+def test_no_final_action_even_if_thrown_during_its_read(merchant, stripe, switch_off, monkeypatch):
     rules = replace(RECOMMENDED, final_action="cancel")
     RetrySettings.objects.filter(merchant=merchant).update(rules=rules.to_json())
     case = services.observe_invoice(merchant=merchant, invoice=stripe.invoice, now=FAILED_AT)
@@ -137,7 +141,7 @@ def test_no_final_action_even_if_thrown_during_its_read(merchant, stripe, switch
         switch_off(merchant)
         return real_read(**kwargs)
 
-    services.attempts.gateway.read_invoice = read_while_somebody_switches_off
+    monkeypatch.setattr(client, "read_invoice", read_while_somebody_switches_off)
     services.finish_case(case_id=case.pk, now=late)
 
     case.refresh_from_db()
@@ -146,7 +150,7 @@ def test_no_final_action_even_if_thrown_during_its_read(merchant, stripe, switch
     assert services.cases_to_finish(now=late) == []
 
     switch_on(merchant)
-    services.attempts.gateway.read_invoice = real_read
+    monkeypatch.setattr(client, "read_invoice", real_read)
     services.finish_case(case_id=case.pk, now=late)
     case.refresh_from_db()
     assert (case.status, len(stripe.canceled)) == ("lost", 1)
