@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stripe_gateway', '0001_initial'),
+        ("stripe_gateway", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StripeErrorCount',
+            name="StripeErrorCount",
             fields=[
-                ('kind', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('count', models.BigIntegerField(default=0)),
-                ('last_at', models.DateTimeField(help_text='Real time.')),
+                ("kind", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("count", models.BigIntegerField(default=0)),
+                ("last_at", models.DateTimeField(help_text="Real time.")),
             ],
         ),
     ]
