@@ -192,6 +192,8 @@ def _left_to_stripe(payment: PaymentView, case: CaseView) -> Shown:
     """
     if payment.is_processing:
         return Shown(Status.PROCESSING, "Bank payment under way")
+    if payment.needs_confirmation:
+        return Shown(Status.NEEDS_AUTHENTICATION, "Customer must confirm (3-D Secure)")
     if payment.decline is not None:
         meaning = lookup(payment.decline, payment.method_type)
         if meaning.needs_authentication:
