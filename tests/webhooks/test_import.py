@@ -363,6 +363,23 @@ class TestTakeover:
 
         assert not waiting.exists()
 
+    def test_the_command_counts_first_and_needs_the_count(self, world):
+        recoup_retries(world)
+        sold = history(world)
+        run_import(world)
+        out = StringIO()
+
+        call_command("take_over_imported", world.merchant.pk, stdout=out)
+        assert "--count 1" in out.getvalue()
+        with pytest.raises(CommandError, match="it would be 1 cases, not 7"):
+            call_command("take_over_imported", world.merchant.pk, count=7)
+        assert case_of(sold["fresh"]).source == "import"
+        call_command("take_over_imported", world.merchant.pk, count=1, stdout=out)
+
+        assert case_of(sold["fresh"]).source == "live"
+        with pytest.raises(CommandError, match="no merchant 0"):
+            call_command("take_over_imported", 0)
+
 
 class TestCommand:
     def test_it_says_how_far_it_is_and_ends(self, world):
