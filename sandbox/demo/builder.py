@@ -4,18 +4,22 @@ Everybody pays without trouble until shortly before the charge that is named for
 """
 
 import calendar
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
 
 from sandbox import ids
 from sandbox.billing import method_changes
 from sandbox.core import Sandbox
 from sandbox.demo import people
-from sandbox.demo.people import Offer, Person
+from sandbox.demo.people import Person
+from sandbox.demo.shop import Prices, open_shop
 from sandbox.server import plans
 from sandbox.types import Obj
 
-LIVED = timedelta(days=23)
-"""The weeks before the demo that are lived with the product."""
+LIVED = timedelta(days=30)
+"""The days before the demo that are lived with the product."""
 HISTORY = timedelta(days=500)
 """Long enough before them for everybody to come."""
 BEFORE_CHARGE = timedelta(hours=1)
@@ -30,30 +34,26 @@ class Builder:
         self._start = demo
         self._lived_from = lived_from
         self._books = sandbox.books()
-        self._prices: dict[Offer, str] = {}
+        self._prices: Prices = {}
 
-    def build(self) -> None:
-        """Let everybody come, in the order of their coming, and wait until life begins."""
-        coming = sorted(
-            (
-                (self._joins(person), person)
-                for person in (
-                    *people.PAST,
-                    *people.FUTURE,
-                    people.RETRIED_AT_ONCE,
-                    people.FAILS_AT_ONCE,
-                )
-            ),
-            key=lambda pair: pair[0],
-        )
-        if coming[-1][0] > self._lived_from:
-            raise ValueError(f"{coming[-1][1].name} comes too late to be there from the start")
-        for joins, person in coming:
+    def build(self, cast: Sequence[Person]) -> None:
+        """Let these people come, in the order of their coming, and wait until life begins."""
+        for joins, come in self.comings(cast, open_shop(self._sandbox)):
             self._sandbox.run_until(joins)
-            self._subscribe(person)
+            come()
         self._sandbox.run_until(self._lived_from)
         self._first_purchase(people.FIRST_PURCHASE)
         self._commission(people.COMMISSION)
+
+    def comings(
+        self, cast: Sequence[Person], prices: Prices
+    ) -> list[tuple[datetime, Callable[[], None]]]:
+        """Say when each comes, and how; the caller moves the clock there first."""
+        self._prices = prices
+        coming = sorted(((self._joins(person), person) for person in cast), key=itemgetter(0))
+        if coming and coming[-1][0] > self._lived_from:
+            raise ValueError(f"{coming[-1][1].name} comes too late to be there from the start")
+        return [(joins, partial(self._subscribe, person)) for joins, person in coming]
 
     def _joins(self, person: Person) -> datetime:
         """When the first period began, so that the charge named comes when it should."""
@@ -65,7 +65,7 @@ class Builder:
 
     def _subscribe(self, person: Person) -> None:
         customer, method = self._customer(person)
-        price = self._price(person.offer)
+        price = self._prices[person.offer]
         if person.instalments:
             subscription = self._sandbox.subscribe_in_instalments(
                 customer, price, person.instalments
@@ -105,18 +105,6 @@ class Builder:
         method_changes.set_default(self._books, customer, method)
         return customer, method
 
-    def _price(self, offer: Offer) -> str:
-        if offer not in self._prices:
-            price = self._sandbox.create_price(
-                offer.amount,
-                offer.currency,
-                name=offer.name,
-                interval=offer.interval,
-                interval_count=offer.every,
-            )
-            self._prices[offer] = price["id"]
-        return self._prices[offer]
-
     def _first_purchase(self, person: Person) -> None:
         customer, method = self._customer(person)
         self._sandbox.set_behaviour(method, person.behaviour)
@@ -125,7 +113,7 @@ class Builder:
             "subscribe",
             {
                 "customer": customer["id"],
-                "price": self._price(person.offer),
+                "price": self._prices[person.offer],
                 "first_payment_succeeds": False,
             },
         )

@@ -88,24 +88,24 @@ _AMEX = {"brand": "amex"}
 
 PAST = (
     Person(
-        "Noah Williams", "noah.williams@example.com", MEMBERSHIP, _in(-20.3),
+        "Noah Williams", "noah.williams@example.com", MEMBERSHIP, _in(-27.3),
         _fails("generic_decline", times=2), state="WA", paid=4,
     ),
     Person(
-        "Grace Thompson", "grace@example.com", CIRCLE, _in(-22.3),
+        "Grace Thompson", "grace@example.com", CIRCLE, _in(-28.6),
         _fails(_broke), state="GA", card=_DEBIT,
     ),
     Person(
-        "Sofia Rossi", "sofia.rossi@example.com", EURO, _in(-19.2),
+        "Sofia Rossi", "sofia.rossi@example.com", EURO, _in(-25.2),
         cards.declines_until_payday(), country="IT", card={**_DEBIT, "country": "IT"}, paid=3,
     ),
     Person(
-        "Hannah Schmidt", "hannah@example.com", EURO, _in(-17.1),
+        "Hannah Schmidt", "hannah@example.com", EURO, _in(-22.1),
         _fails("expired_card"), country="DE", card={**_MASTERCARD, "country": "DE"},
-        deeds=(Deed(_in(-14.4), "update_card", "method", {"exp_year": 2031}),),
+        deeds=(Deed(_in(-19.4), "update_card", "method", {"exp_year": 2031}),),
     ),
     Person(
-        "Viktor Novák", "viktor.novak@example.com", EURO, _in(-14.8),
+        "Viktor Novák", "viktor.novak@example.com", EURO, _in(-17.8),
         _fails("revocation_of_authorization"), country="CZ", card={"country": "CZ"},
     ),
     Person(

@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from apps.accounts.models import Merchant
 from apps.recovery.models import RecoveryCase
 from apps.stripe_gateway import client as gateway
-from apps.webhooks import services as webhooks
-from apps.webhooks.marks import Mark
-from apps.webhooks.models import DirtyObject
+from apps.webhooks.models import ImportRun
 from apps.webhooks.services import inbox
+from apps.webhooks.services.importing import start_import
 from config.celery import app
 from config.embedded import VAR_DIR, default_environment
 from sandbox import workers
@@ -30,18 +30,18 @@ from sandbox.clock import real_time
 from sandbox.core import HOUSE, Sandbox
 from sandbox.demo import people
 from sandbox.demo.builder import HISTORY, LIVED, Builder, charge_at
+from sandbox.demo.history import Writer
 from sandbox.demo.merchant import prepare_merchant
 from sandbox.demo.people import Person
-from sandbox.demo.plan import MERCHANT
+from sandbox.demo.shop import SEED
 from sandbox.server import plans
 from sandbox.server.__main__ import prepare
 from sandbox.server.keeper import Keeper
-from sandbox.server.storage import Storage
+from sandbox.server.storage import Storage, as_saved
+from sandbox.store import Row
 from sandbox.transport import SandboxHTTPClient
 from sandbox.types import Obj
 
-SHOWN = timedelta(days=35)
-"""How far back from the present payments are read when Recoup is connected."""
 DRAFTED = frozenset({"invoice.created", "customer.subscription.updated"})
 """What Stripe tells when it only wrote a bill: no reason to wake anybody."""
 SAID_EVERY = 2.5
@@ -71,32 +71,70 @@ def populate(
     story = _saved_story(folder) or _new_story()
     if story["done"]:
         return False
+    demo = datetime.fromtimestamp(story["demo"], UTC)
+    crowd = Writer(folder, demo=demo, free_from=demo - LIVED, begins=demo - LIVED - HISTORY)
+    try:
+        if not story["lived"]:
+            _live(folder, story, say, default_environment() | dict(environment or os.environ))
+        _ask_for_history()
+        _join(folder, story, crowd.wait())
+    finally:
+        crowd.stop()
+    return True
+
+
+def _live(folder: Path, story: Obj, say: Say, environment: Mapping[str, str]) -> None:
     life = Life(folder, story, say=say)
     try:
         with gateway.use_http_client(life.client), _nobody_woken():
             if not story["begun"]:
-                life.begin(default_environment() | dict(environment or os.environ))
+                life.begin(environment)
             life.live()
     finally:
         life.keeper.close()
-    return True
+
+
+def _join(folder: Path, story: Obj, history: Path) -> None:
+    """Put the many beside the cast, all or nothing."""
+    story["done"] = True
+    storage = Storage(folder / "sandbox.sqlite3")
+    try:
+        storage.join(history, as_saved([Row(HOUSE, "life", "life", 0, story)]))
+    finally:
+        storage.close()
+
+
+def _ask_for_history() -> None:
+    """Note that the worker shall bring in what Recoup has not seen, unless it was noted before."""
+    merchant = Merchant.objects.order_by("pk").get(is_connected=False)
+    if not ImportRun.objects.filter(merchant=merchant).exists():
+        start_import(merchant=merchant, now=real_time())
 
 
 @contextmanager
 def _nobody_woken() -> Iterator[None]:
-    """Send no messages to workers, who do not run yet: their work is done here."""
-    send_task = app.send_task
+    """Send no messages to workers, who do not run yet: their work is done here.
+
+    Nor is anything kept for the mirror: the import will read it all once more.
+    """
+    send_task, is_mirrored = app.send_task, settings.MIRROR_STRIPE
     app.send_task = lambda *_args, **_options: None  # type: ignore[assignment,method-assign]
+    settings.MIRROR_STRIPE = False
     try:
         yield
     finally:
         app.send_task = send_task  # type: ignore[method-assign]
+        settings.MIRROR_STRIPE = is_mirrored
 
 
 def _new_story() -> Obj:
     demo = int((real_time() + UNTIL_READY).timestamp())
     begins = demo - int((LIVED + HISTORY).total_seconds())
-    return {"demo": demo, "moment": begins, "begun": False, "is_hurried": False, "done": False}
+    return {
+        "demo": demo,
+        "moment": begins,
+        **dict.fromkeys(("begun", "is_hurried", "lived", "done"), False),
+    }
 
 
 def _saved_story(folder: Path) -> Obj | None:
@@ -123,6 +161,7 @@ class Life:
             folder,
             prepare=lambda _: None,
             fixed_at=datetime.fromtimestamp(story["moment"], UTC),
+            seed=SEED,
             send=self._receive,
         )
         self.client = SavingClient(self.keeper)
@@ -132,32 +171,17 @@ class Life:
         return self.keeper.sandbox
 
     def begin(self, environment: Mapping[str, str]) -> None:
-        """Let the people come, then connect Recoup: it reads what it finds."""
+        """Let those come whom something happens to, then connect Recoup."""
         sandbox = self._sandbox
-        sandbox.add_account(sandbox.account, name=MERCHANT, connected=False)
-        Builder(sandbox, demo=self._demo, lived_from=self._demo - LIVED).build()
+        cast = (*people.PAST, people.RETRIED_AT_ONCE, people.FAILS_AT_ONCE)
+        Builder(sandbox, demo=self._demo, lived_from=self._demo - LIVED).build(cast)
         prepare(sandbox, environment)
         prepare_merchant(own_stripe=False, now=sandbox.now())
         # The sandbox may be new beside a merchant of an earlier one.
         merchant = Merchant.objects.order_by("pk").get(is_connected=False)
         Merchant.objects.filter(pk=merchant.pk).update(stripe_account_id=sandbox.account)
-        webhooks.mark_dirty(merchant=merchant, marks=self._found(), now=sandbox.now())
         self._story["begun"] = True
         self._note()
-
-    def _found(self) -> list[Mark]:
-        kinds = DirtyObject.Kind
-        since = (self._demo - SHOWN).timestamp()
-        invoices = [
-            row
-            for row in self._sandbox.objects("invoice")
-            if row["created"] >= since and row["status"] != "draft"
-        ]
-        return [
-            *(Mark(kinds.SUBSCRIPTION, row["id"]) for row in self._sandbox.objects("subscription")),
-            *(Mark(kinds.CUSTOMER, row["id"]) for row in self._sandbox.objects("customer")),
-            *(Mark(kinds.INVOICE, row["id"]) for row in invoices),
-        ]
 
     def live(self) -> None:
         """Live until the present."""
@@ -183,7 +207,7 @@ class Life:
         workers.settle(self._sandbox.now, deliver=self._deliver)
         fails_at = self._hurry(people.FAILS_AT_ONCE, FAILS_AFTER)
         self._plan_new_card(people.FAILS_AT_ONCE, fails_at + NEW_CARD_AFTER - FAILS_AFTER)
-        self._story["done"] = True
+        self._story["lived"] = True
         self._note()
         self._say(f"  Today: {_score()}")
 

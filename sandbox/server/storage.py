@@ -26,6 +26,20 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), offset REAL NOT NULL);
 """
 
+_JOIN = """
+INSERT INTO rows SELECT account, kind, id, sequence + (SELECT max(sequence) FROM main.rows), value
+FROM joined.rows
+"""
+_AGES = """
+CREATE TEMPORARY TABLE ages AS SELECT account, kind, id,
+    row_number() OVER (ORDER BY coalesce(json_extract(value, '$.created'), 0), sequence) AS place
+FROM main.rows
+"""
+_BY_AGE = """
+UPDATE rows SET sequence = place FROM ages
+WHERE ages.account = rows.account AND ages.kind = rows.kind AND ages.id = rows.id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SavedRow:
@@ -101,6 +115,27 @@ class Storage:
             self._database.execute(
                 "INSERT OR REPLACE INTO clock VALUES (1, ?)", [offset.total_seconds()]
             )
+
+    def join(self, file: Path, changed: Iterable[SavedRow]) -> None:
+        """Take in the rows of another file, all objects in the order of their age; all or nothing.
+
+        `changed` is saved in the same transaction.
+        """
+        kept = [(row.account, row.kind, row.id, row.sequence, row.value) for row in changed]
+        with self._lock:
+            self._database.execute("ATTACH ? AS joined", [str(file)])
+            try:
+                with self._database:
+                    self._database.execute("BEGIN")
+                    self._database.execute(_JOIN)
+                    self._database.executemany(
+                        "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)", kept
+                    )
+                    self._database.execute(_AGES)
+                    self._database.execute(_BY_AGE)
+                    self._database.execute("DROP TABLE ages")
+            finally:
+                self._database.execute("DETACH joined")
 
     def close(self) -> None:
         with self._lock:
