@@ -39,7 +39,6 @@ class JsonLines(JsonFormatter):
             "time": log_data.get("time"),
             "logger": logger,
             "message": logs.redact(str(log_data.get("message", ""))),
-            **logs.context(),
             **extra,
         }
 
@@ -51,8 +50,8 @@ class JsonLines(JsonFormatter):
     ) -> None:
         super().add_fields(log_data, record, message_dict)
         log_data["time"] = _time(record)
-        # Django puts whole requests on its records; the id says which it was.
         log_data.pop("request", None)
+        log_data.update(_ids(record))
 
 
 class Lines(logging.Formatter):
@@ -65,7 +64,7 @@ class Lines(logging.Formatter):
         return _time(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        ids = "".join(f" {name}={value}" for name, value in logs.context().items())
+        ids = "".join(f" {name}={value}" for name, value in _ids(record).items())
         return super().formatMessage(record) + ids
 
     def format(self, record: logging.LogRecord) -> str:
@@ -115,6 +114,12 @@ def begin_task(task_id: str, task: Any, **_: object) -> None:
 def end_task(**_: object) -> None:
     """Forget what the thread was about."""
     logs.begin()
+
+
+def _ids(record: logging.LogRecord) -> dict[str, object]:
+    """Give what a line is about; Django puts the whole request on its own records."""
+    request_id = getattr(getattr(record, "request", None), "request_id", None)
+    return {**({"request_id": request_id} if request_id else {}), **logs.context()}
 
 
 def _time(record: logging.LogRecord) -> str:

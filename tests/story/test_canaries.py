@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import Role, User
+from apps.reactions import services as reactions
 from apps.recovery.models import CaseEvent
 from apps.stripe_gateway.mirror import sync_backlog
 from apps.stripe_gateway.models import MirrorBacklog
@@ -129,7 +130,8 @@ def stumble(world, monkeypatch) -> None:
         patch.setattr("apps.customer_payments.services.react_to", fail)
         patch.setattr("apps.stripe_gateway.mirror._sync", fail)
         CaseEvent.objects.update(delivered_at=None)
-        world.work()
+        webhooks.drain(now=world.now, at_once=True)
+        reactions.deliver(now=world.now)
         sync_backlog(now=later())
     assert DirtyObject.objects.exclude(error="").exists()
     assert CaseEvent.objects.exclude(delivery_error="").exists()

@@ -11,6 +11,7 @@ from apps import logs
 from apps.accounts.models import Role, User
 from apps.accounts.permissions import allow
 from apps.web.views import server_error
+from config.logs import FORMATTERS
 from tests.accounts.factories import MembershipFactory
 
 
@@ -76,6 +77,22 @@ def test_the_error_page_names_the_id_of_the_log_lines_and_nothing_else(caplog):
     assert "canary" not in page.lower()
     assert "sofia" not in page
     assert request_id in caplog.text
+
+
+@here
+def test_a_missing_page_is_logged_with_the_id(client, caplog):
+    response = client.get("/nowhere")
+
+    line = next(one for one in caplog.records if one.name == "django.request")
+    for formatter in FORMATTERS.values():
+        assert response["X-Request-ID"] in formatter().format(line)
+
+
+@here
+def test_our_ids_are_never_taken_for_card_numbers(client):
+    response = client.get("/show")
+
+    assert not response["X-Request-ID"].isdecimal()
 
 
 @here
