@@ -35,9 +35,10 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
     seconds = {
         "recovery.start_due_attempts": loop_seconds,
         "recovery.settle_attempts": loop_seconds,
-        "recovery.reconcile_cases": loop_seconds,
+        "recovery.advance_cases": loop_seconds,
         "reactions.deliver": often,
         "webhooks.drain": often,
+        "webhooks.read_due_cases": loop_seconds,
         "webhooks.catch_up": often,
         "webhooks.sweep_events": 10 * 60,
         "webhooks.import_history": 60,

@@ -31,6 +31,8 @@ def work(now: Now, *, doubting: bool = True) -> int:
 
     `doubting` reads open cases again from time to time, as a net under lost events.
     """
+    if doubting:
+        webhooks.mark_due_cases(now=now())
     drained = webhooks.drain(now=now(), at_once=True)
     recovery.repeat_takeovers(now=now())
     due = recovery.due_attempts(now=now())
@@ -39,8 +41,6 @@ def work(now: Now, *, doubting: bool = True) -> int:
     unsettled = recovery.unsettled_attempts()
     for attempt_id in unsettled:
         recovery.settle_attempt(attempt_id=attempt_id, now=now())
-    if doubting:
-        recovery.reconcile_cases(now=now())
     over = recovery.cases_to_finish(now=now())
     for case_id in over:
         recovery.finish_case(case_id=case_id, now=now())

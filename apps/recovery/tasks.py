@@ -32,11 +32,10 @@ def settle_attempts(**_: object) -> None:
         services.settle_attempt(attempt_id=attempt_id, now=clock.now())
 
 
-@shared_task(name="recovery.reconcile_cases")
-def reconcile_cases(**_: object) -> None:
-    """Take over what is not confirmed yet, read what is due to be decided, end what is over."""
+@shared_task(name="recovery.advance_cases")
+def advance_cases(**_: object) -> None:
+    """Take over what is not confirmed yet, and carry out the end of what is over."""
     now = clock.now()
     services.repeat_takeovers(now=now)
-    services.reconcile_cases(now=now)
     for case_id in services.cases_to_finish(now=now):
         services.finish_case(case_id=case_id, now=now)

@@ -21,6 +21,13 @@ def drain(**_: object) -> None:
         current_app.send_task("webhooks.drain", countdown=done.again_in, retry=False)
 
 
+@shared_task(name="webhooks.read_due_cases")
+def read_due_cases(**_: object) -> None:
+    """Read again the invoices of cases whose time to decide has come."""
+    if services.mark_due_cases(now=clock.now()):
+        current_app.send_task("webhooks.drain", retry=False)
+
+
 @shared_task(name="webhooks.catch_up")
 def catch_up(**_: object) -> None:
     """After a gap or a restored backup, compare everything open with Stripe."""

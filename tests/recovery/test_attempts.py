@@ -1,5 +1,6 @@
 """The attempt protocol: every answer Stripe can give, and every place a worker can die."""
 
+import datetime as dt
 import inspect
 from dataclasses import replace
 
@@ -151,6 +152,19 @@ class TestTheAnswer:
         run(attempt, stripe, "paid")
         assert attempt.status == Status.SUCCEEDED
         assert stripe.pays == [str(attempt.key)] * 2
+
+    def test_planning_again_does_not_push_a_busy_attempt_to_the_next_day(self, attempt, stripe):
+        run(attempt, stripe, Busy("lock_timeout"))
+        due_at = attempt.due_at
+
+        services.observe_invoice(
+            merchant=attempt.case.merchant,
+            invoice=stripe.invoice,
+            now=due_at - dt.timedelta(minutes=1),
+        )
+
+        attempt.refresh_from_db()
+        assert attempt.due_at == due_at
 
     def test_a_timeout_is_unknown_and_blocks_everything_else(self, attempt, stripe):
         run(attempt, stripe, OutcomeUnknown("timed out"))

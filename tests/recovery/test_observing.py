@@ -228,7 +228,7 @@ class TestGivingUp:
             tries=(failed_try(decline=Decline("card_declined", "lost_card")),)
         )
         case = observe(merchant, stripe.invoice)
-        services.reconcile_cases(now=FAILED_AT + 40 * DAY)
+        read_due(FAILED_AT + 40 * DAY)
         return case
 
     def finish(self, case, now=FAILED_AT + 40 * DAY):
@@ -252,7 +252,7 @@ class TestGivingUp:
         )
         case = observe(merchant, stripe.invoice)
         self.set_action(case, "cancel")
-        services.reconcile_cases(now=FAILED_AT + 40 * DAY)
+        read_due(FAILED_AT + 40 * DAY)
         stripe.cancel_errors = [OutcomeUnknown("timed out")]
 
         self.finish(case)
@@ -312,12 +312,16 @@ def test_a_changed_card_is_tried_at_once(merchant, stripe):
     assert not attempt.uses_step
 
 
-def test_reconciliation_backs_off_when_stripe_is_down(merchant, stripe):
+def test_a_case_whose_time_to_decide_has_come_is_given_to_one_reader(merchant, stripe):
     case = observe(merchant, stripe.invoice)
     later = case.decide_by + HOUR
-    stripe.read_errors = [OutcomeUnknown("timed out")]
 
-    assert services.reconcile_cases(now=later) == 0
+    assert services.cases_to_read(now=case.decide_by - HOUR) == []
+    assert services.cases_to_read(now=later) == [case]
+    assert services.cases_to_read(now=later) == []
+    assert services.cases_to_read(now=later + HOUR) == [case]
 
-    case.refresh_from_db()
-    assert case.decide_by > later
+
+def read_due(now) -> None:
+    for case in services.cases_to_read(now=now):
+        services.refresh_case(merchant=case.merchant, invoice_id=case.stripe_invoice_id, now=now)

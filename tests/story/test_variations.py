@@ -118,3 +118,20 @@ def test_a_card_renewed_by_the_network_is_tried_at_once(world):
 
     assert world.case.status == "recovered"
     assert not world.case.attempts.get().uses_step
+
+
+def test_with_automations_the_next_try_comes_with_a_later_event(world):
+    """The first report of the failure has no time yet; `invoice.updated` brings it."""
+    world.sandbox.set_automations(True)
+    world.post.switch("drop_for_ever", types="invoice.updated")
+    world.subscribe(cards.declines("generic_decline", times=1))
+    world.until_the_renewal_failed()
+    row = world.transaction
+    assert (row.status, row.next_try_at) == ("retrying", None)
+    assert row.stripe_goes_on == "Time not set yet"
+
+    world.post.switch_off()
+    world.advance(DAY + HOUR)
+
+    assert world.transaction.next_try_at is not None
+    assert world.transaction.stripe_goes_on.startswith("Stripe tries again on ")

@@ -11,14 +11,11 @@ from apps.accounts.models import Merchant
 from apps.customer_payments import services as customer_payments
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning.rules import RetryRules
-from apps.reactions import services as reactions
-from apps.recovery import services as recovery
 from apps.recovery.models import Attempt, RecoveryCase
 from apps.retry_settings import services as retry_settings
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
-from apps.webhooks import services as webhooks
-from sandbox import cards
+from sandbox import cards, workers
 from sandbox.clock import Clock
 from sandbox.core import Sandbox
 from sandbox.transport import SandboxHTTPClient
@@ -103,25 +100,10 @@ class World:
         self._set_clock()
         for _ in range(20):
             busy = self.post.deliver_due()
-            busy += self.work()
+            busy += workers.work(clock.now)
             if not busy:
                 return
         raise AssertionError("the product does not come to rest")
-
-    def work(self) -> int:
-        """Do what the workers do once; give back how much it was."""
-        drained = webhooks.drain(now=clock.now(), at_once=True)
-        recovery.repeat_takeovers(now=clock.now())
-        due = recovery.due_attempts(now=clock.now())
-        for attempt_id in due:
-            recovery.run_attempt(attempt_id=attempt_id, now=clock.now())
-        for attempt_id in recovery.unsettled_attempts():
-            recovery.settle_attempt(attempt_id=attempt_id, now=clock.now())
-        recovery.reconcile_cases(now=clock.now())
-        for case_id in recovery.cases_to_finish(now=clock.now()):
-            recovery.finish_case(case_id=case_id, now=clock.now())
-        told = reactions.deliver(now=clock.now())
-        return drained.events + drained.objects + len(due) + told
 
     def calls(self) -> dict[str, int]:
         """Give the calls to Stripe since the last time this was asked."""

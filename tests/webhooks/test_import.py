@@ -16,6 +16,7 @@ from apps.recovery import services as recovery
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
+from apps.webhooks import services as webhooks
 from apps.webhooks.models import ImportCursor, ImportedCharge, ImportRun
 from apps.webhooks.pace import Pace
 from apps.webhooks.queries import import_progress
@@ -162,7 +163,8 @@ def test_open_imported_cases_are_watched_and_never_ended_by_us(world):
         world.sync()
         world.run_due_attempts()
         recovery.repeat_takeovers(now=world.now)
-        recovery.reconcile_cases(now=world.now)
+        webhooks.mark_due_cases(now=world.now)
+        webhooks.drain(now=world.now, at_once=True)
         for case_id in recovery.cases_to_finish(now=world.now):
             recovery.finish_case(case_id=case_id, now=world.now)
 
@@ -330,7 +332,8 @@ class TestTakeover:
             merchant=world.merchant, expected_count=1, user=user, now=world.now
         )
         recovery.repeat_takeovers(now=world.now + timedelta(minutes=2))
-        recovery.reconcile_cases(now=world.now + timedelta(minutes=2))
+        webhooks.mark_due_cases(now=world.now + timedelta(minutes=2))
+        webhooks.drain(now=world.now + timedelta(minutes=2), at_once=True)
 
         case = case_of(sold["fresh"])
         assert taken == 1

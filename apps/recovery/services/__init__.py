@@ -10,11 +10,11 @@ from apps.recovery.services.imported import (
 )
 from apps.recovery.services.manual import NotNow, Started, reopen, retry_now, stop_case
 from apps.recovery.services.observing import (
+    cases_to_read,
     observe_charge,
     observe_invoice,
     observe_method_change,
     observe_subscription,
-    reconcile_cases,
     refresh_case,
 )
 from apps.recovery.services.settling import settle_attempt, unsettled_attempts
@@ -27,6 +27,7 @@ __all__ = [
     "append_event",
     "carry_out",
     "cases_to_finish",
+    "cases_to_read",
     "due_attempts",
     "finish_case",
     "imported_cases_to_take_over",
@@ -34,7 +35,6 @@ __all__ = [
     "observe_invoice",
     "observe_method_change",
     "observe_subscription",
-    "reconcile_cases",
     "refresh_case",
     "reopen",
     "repeat_takeovers",

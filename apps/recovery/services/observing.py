@@ -11,15 +11,17 @@ from apps.recovery.services.closing import close_case, end_of, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.evidence import settle_by_evidence
 from apps.recovery.services.imported import when_given_up
-from apps.recovery.services.planning import plan_case
+from apps.recovery.services.planning import LOOK_AGAIN, plan_case
 from apps.recovery.services.tries import note_failures, record_tries
 from apps.retry_settings.services import OBSERVE, rules_for
 from apps.stripe_gateway import client as gateway
-from apps.stripe_gateway.errors import GatewayError
 from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts, SubscriptionFacts
 
 FIRST_PURCHASE = ("incomplete", "incomplete_expired")
 OPEN = RecoveryCase.Status.OPEN
+
+READ_AGAIN = dt.timedelta(minutes=15)
+"""When a case comes back that was to be read and was not."""
 
 
 def observe_invoice(
@@ -67,6 +69,7 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
     if attempt is not None:
         settle_by_evidence(attempt=attempt, invoice=invoice, now=now)
         if attempt.status in (Attempt.Status.RUNNING, Attempt.Status.UNKNOWN):
+            case.decide_by = now + LOOK_AGAIN
             case.save()
             return
     note_failures(case)
@@ -153,29 +156,25 @@ def refresh_case(*, merchant: Merchant, invoice_id: str, now: dt.datetime) -> Re
     return observe_invoice(merchant=merchant, invoice=invoice, now=now)
 
 
-def reconcile_cases(*, now: dt.datetime, limit: int = 100) -> int:
-    """Read again the open cases whose time to decide has come; give back how many were read.
+def cases_to_read(*, now: dt.datetime, limit: int = 100) -> list[RecoveryCase]:
+    """Give the open cases whose time to decide has come, each to one caller.
 
-    Webhooks may be lost, and waiting for a customer ends by itself: this is the net under both.
+    Webhooks may be lost, and waiting for a customer ends by itself: whoever takes these has their
+    invoices read again, and the read decides. A case that is not read comes back later.
     """
-    due = (
-        RecoveryCase.objects.open()
-        .filter(decide_by__lte=now)
-        .exclude(next_step=RecoveryCase.Step.FINAL_ACTION)
-        .select_related("merchant")
-        .order_by("decide_by")[:limit]
-    )
-    read = 0
-    for case in due:
-        try:
-            refresh_case(merchant=case.merchant, invoice_id=case.stripe_invoice_id, now=now)
-        except GatewayError:
-            RecoveryCase.objects.filter(pk=case.pk, decide_by=case.decide_by).update(
-                decide_by=now + dt.timedelta(minutes=15)
-            )
-        else:
-            read += 1
-    return read
+    with transaction.atomic(durable=True):
+        due = list(
+            RecoveryCase.objects.open()
+            .filter(decide_by__lte=now)
+            .exclude(next_step=RecoveryCase.Step.FINAL_ACTION)
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("merchant")
+            .order_by("decide_by")[:limit]
+        )
+        RecoveryCase.objects.filter(pk__in=[case.pk for case in due]).update(
+            decide_by=now + READ_AGAIN
+        )
+    return due
 
 
 def _open_case(

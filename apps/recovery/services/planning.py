@@ -79,8 +79,8 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
     uses_step = decision.number > 0
     if attempt is None:
         attempt = Attempt(case=case, number=_next_number(case))
-    elif attempt.due_at <= now and attempt.uses_step == uses_step:
-        # Due already: planning again must not push it away from the worker that will take it.
+    elif (attempt.due_at <= now or attempt.claimed_at) and attempt.uses_step == uses_step:
+        # Due already, or put back for some minutes: planning again must not push it away.
         case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
         case.decide_by = now + LOOK_AGAIN
         return

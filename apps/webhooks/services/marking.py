@@ -8,11 +8,14 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from apps.accounts.models import Merchant
+from apps.recovery import services as recovery
 from apps.stripe_gateway.errors import UnreadableAnswer
 from apps.stripe_gateway.facts import EventHint
 from apps.webhooks.marks import Mark, marks_of
 from apps.webhooks.models import DirtyObject, InboxEvent
 from apps.webhooks.services.inbox import clean, hint_of
+
+Kind = DirtyObject.Kind
 
 BATCH = 200
 
@@ -92,6 +95,13 @@ def _merchants_of(events: list[InboxEvent], hints: Iterable[EventHint]) -> list[
     accounts |= {clean(hint.account_id, 255) for hint in hints}
     named = Q(stripe_account_id__in=accounts) | Q(is_connected=False)
     return list(Merchant.objects.filter(named).exclude(stripe_account_id=""))
+
+
+def mark_due_cases(*, now: dt.datetime) -> int:
+    """Have the invoices of open cases read again whose time to decide has come."""
+    due = recovery.cases_to_read(now=now)
+    _upsert([(case.merchant, Mark(Kind.INVOICE, case.stripe_invoice_id)) for case in due], now)
+    return len(due)
 
 
 def _take(
