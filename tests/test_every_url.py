@@ -33,6 +33,7 @@ RULES = {
     "transactions:detail": Rule(Role.VIEWER, record="transaction"),
     "recovery:list": Rule(Role.VIEWER),
     "recovery:case": Rule(Role.VIEWER, record="case"),
+    "recovery:take_over": Rule(Role.ADMIN),
     "recovery:retry": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),

@@ -17,6 +17,7 @@ from apps.overview.metrics import exposition
 from apps.recovery.queries import CaseFilters, figures, filtered_cases
 from apps.recovery.views.cases import case_rows
 from apps.web.spans import Locality
+from apps.webhooks.queries import import_progress
 
 COMING_DAYS = 7
 RECENT_DAYS = 30
@@ -49,6 +50,7 @@ def home(request: MerchantRequest) -> HttpResponse:
     rows = list(case_rows(shown, merchant=merchant))
     context = {
         "figures": found,
+        "importing": import_progress(merchant),
         "attention": [row for row in rows if row.case.status == "open"],
         "attention_total": len(waiting),
         "recovered": [row for row in rows if row.case.status != "open"],

@@ -6,6 +6,7 @@ app_name = "recovery"
 
 urlpatterns = [
     path("", views.case_list, name="list"),
+    path("take-over/", views.take_over_imported, name="take_over"),
     path("<int:case_id>/", views.case_page, name="case"),
     path("<int:case_id>/retry/", views.retry_case, name="retry"),
     path("<int:case_id>/stop/", views.stop_case, name="stop"),

@@ -3,5 +3,13 @@
 from apps.recovery.views.actions import reopen_case, retry_case, stop_case
 from apps.recovery.views.case import case_page
 from apps.recovery.views.cases import case_list
+from apps.recovery.views.imported import take_over_imported
 
-__all__ = ["case_list", "case_page", "reopen_case", "retry_case", "stop_case"]
+__all__ = [
+    "case_list",
+    "case_page",
+    "reopen_case",
+    "retry_case",
+    "stop_case",
+    "take_over_imported",
+]

@@ -13,7 +13,7 @@ from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.models import Customer
 from apps.dunning.rules import RetryRules
-from apps.recovery import queries
+from apps.recovery import queries, services
 from apps.recovery.forms import CaseFilterForm
 from apps.recovery.models import RecoveryCase
 from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
@@ -52,6 +52,7 @@ def case_list(request: MerchantRequest) -> HttpResponse:
         "page": page,
         "rows": list(case_rows(page.rows, merchant=merchant)),
         "is_new": not offered.currencies,
+        "imported": services.imported_cases_to_take_over(merchant=merchant, now=local.now).count(),
         "figures": queries.figures(
             merchant=merchant,
             due_since=local.start_of(local.today),
