@@ -17,6 +17,7 @@ from heroicons.templatetags.heroicons import heroicon_micro, heroicon_outline
 from apps.dunning.facts import Decline
 from apps.dunning.money import Money
 from apps.dunning.words import method_name, words
+from apps.web import stripe_links
 from apps.web.badges import badge_of
 from apps.web.filters import ListForm
 from apps.web.formats import (
@@ -183,3 +184,15 @@ def decline_words(decline: Decline | None) -> str:
 def method(brand: str, type: str, last4: str) -> str:
     """Name a payment method: "Visa •••• 3119", "SEPA debit •••• 3000"."""
     return method_name(brand or type, last4)
+
+
+@register.simple_tag(takes_context=True)
+def stripe_object_url(context: Context, stripe_id: str) -> str:
+    """Give where Stripe's dashboard shows an object; "" where there is no such page."""
+    return stripe_links.object_url(stripe_id, _shell(context).merchant)
+
+
+@register.simple_tag(takes_context=True)
+def stripe_place_url(context: Context, name: str) -> str:
+    """Give where Stripe's dashboard shows its own lists; "" where there is no such page."""
+    return stripe_links.place_url(name, _shell(context).merchant)
