@@ -96,6 +96,26 @@ def test_one_account_belongs_to_one_merchant(sandbox, merchant):
     assert "another merchant" in refusal("--merchant", str(merchant.pk))
 
 
+def test_a_platform_ties_a_merchant_to_a_connected_account(sandbox, merchant):
+    account = sandbox.add_account(connected=True)
+
+    connect("--merchant", str(merchant.pk), "--connected", account)
+
+    merchant.refresh_from_db()
+    assert (merchant.stripe_account_id, merchant.is_connected) == (account, True)
+
+
+def test_an_account_that_is_not_connected_is_refused(sandbox, merchant):
+    account = sandbox.add_account(connected=True)
+    sandbox.disconnect(account)
+
+    said = refusal("--merchant", str(merchant.pk), "--connected", account)
+
+    assert "not connected" in said
+    merchant.refresh_from_db()
+    assert merchant.stripe_account_id == ""
+
+
 def test_a_merchant_nobody_knows(sandbox):
     assert "no merchant 99" in refusal("--merchant", "99")
 

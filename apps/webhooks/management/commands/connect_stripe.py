@@ -18,7 +18,7 @@ WEBHOOK_PATH = "/webhooks/stripe/"
 
 @dataclass(frozen=True, slots=True)
 class OwnAccount:
-    """The account behind our key."""
+    """The account behind our key, or one connected to it."""
 
     stripe_account_id: str
     livemode: bool
@@ -40,16 +40,27 @@ class Command(BaseCommand):
             "--account", default="", help="acct_…; needed with a restricted key, which cannot tell."
         )
         parser.add_argument(
+            "--connected", default="", help="acct_… of the merchant, connected to our platform."
+        )
+        parser.add_argument(
             "--connect", action="store_true", help="Events of connected accounts (platforms)."
         )
 
     def handle(
-        self, *, url: str, merchant: int | None, account: str, connect: bool, **options: Any
+        self,
+        *,
+        url: str,
+        merchant: int | None,
+        account: str,
+        connected: str,
+        connect: bool,
+        **options: Any,
     ) -> None:
         try:
             own = self._check_key(account)
+            theirs = self._check_connected(connected, own) if connected else own
             if merchant is not None:
-                self._connect_merchant(merchant, own)
+                self._connect_merchant(merchant, theirs)
             if url:
                 self._create_endpoint(_webhook_url(url, livemode=own.livemode), connect=connect)
         except GatewayError as error:
@@ -81,6 +92,15 @@ class Command(BaseCommand):
         self.stdout.write(f"The key works: {own.stripe_account_id}, {mode}.")
         return own
 
+    def _check_connected(self, account_id: str, own: OwnAccount) -> OwnAccount:
+        theirs = OwnAccount(account_id, own.livemode, is_connected=True)
+        if gateway.missing_permissions(account=theirs):
+            raise CommandError(
+                f"{account_id} cannot be read with this key: it is not connected to "
+                f"{own.stripe_account_id}, or not in this mode."
+            )
+        return theirs
+
     def _connect_merchant(self, merchant_id: int, own: OwnAccount) -> None:
         merchant = Merchant.objects.filter(pk=merchant_id).first()
         if merchant is None:
@@ -96,7 +116,8 @@ class Command(BaseCommand):
             raise CommandError(f"{own.stripe_account_id} belongs to another merchant already.")
         merchant.stripe_account_id = own.stripe_account_id
         merchant.livemode = own.livemode
-        merchant.save(update_fields=["stripe_account_id", "livemode"])
+        merchant.is_connected = own.is_connected
+        merchant.save(update_fields=["stripe_account_id", "livemode", "is_connected"])
         record_audit(
             merchant=merchant,
             user=None,
