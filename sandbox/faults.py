@@ -32,10 +32,14 @@ class _Planned:
 
 
 class Faults:
-    """Faults waiting for calls that fit them; the one planned first is used first."""
+    """Faults waiting for calls that fit them; the one planned first is used first.
+
+    `down_until` is in seconds since 1970: before it no call arrives and no webhook leaves.
+    """
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
+        self.down_until = 0
 
     def add(
         self,
@@ -49,11 +53,19 @@ class Faults:
         """Let calls like `method` and `path` (shell patterns) fail, n times or for ever (None)."""
         self._planned.append(_Planned(Fault(fault), method, path, account, times))
 
+    @property
+    def waiting(self) -> int:
+        """How many faults of a limited number are not used up."""
+        return sum(item.times or 0 for item in self._planned)
+
     def clear(self) -> None:
         self._planned.clear()
+        self.down_until = 0
 
-    def take(self, method: str, path: str, account: str) -> Fault | None:
+    def take(self, method: str, path: str, account: str, *, now: int = 0) -> Fault | None:
         """Return the fault for this call, used up if its number is limited."""
+        if now < self.down_until:
+            return Fault.TIMEOUT_BEFORE
         for item in self._planned:
             if item.times == 0 or not fnmatchcase(method, item.method):
                 continue

@@ -88,7 +88,7 @@ class Gate:
             )
         if not sandbox.judge.on_call(books, f"{route.method} {route.pattern}"):
             raise rate_limited()
-        fault = sandbox.faults.take(asked.method, asked.path, account)
+        fault = sandbox.faults.take(asked.method, asked.path, account, now=books.now)
         _before(fault, asked.key)
         parameters.check(asked.params, route.params)
         version = asked.headers.get("stripe-version") or sandbox.api_version

@@ -212,6 +212,9 @@ class Deliverer:
 
     def _held_back(self, letter: _Letter) -> int | None:
         """Seconds this letter is held back; None if it is lost for good."""
+        down = self.sandbox.faults.down_until - int(self.sandbox.now().timestamp())
+        if down > 0:
+            return down
         row = self.sandbox.store.get(letter.owner, "delivery", letter.id) or {}
         if row.get("held"):
             return 0
@@ -263,6 +266,15 @@ class Deliverer:
                 row["held"] = True
                 row["next_at"] = int(self.sandbox.now().timestamp()) + seconds
                 self.sandbox.store.put(letter.owner, "delivery", letter.id, row)
+
+    def let_go(self) -> None:
+        """Send at once what was held back; what its receiver refused waits as before."""
+        with self.sandbox.lock:
+            now = int(self.sandbox.now().timestamp())
+            for owner, row in self._waiting():
+                if row.get("held") and not row["tries"] and row["next_at"] > now:
+                    row["next_at"] = now
+                    self.sandbox.store.put(owner, "delivery", row["id"], row)
 
     def _give_up(self, letter: _Letter) -> None:
         with self.sandbox.lock:

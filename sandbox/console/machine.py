@@ -34,6 +34,14 @@ PATIENCE_SECONDS = 60
 """How long one step may wait for workers and letters before the journey is given up."""
 
 PAUSE_SECONDS = 0.02
+OUTAGE_SECONDS = 3
+"""How long the workers may take to start what falls due while Stripe is away."""
+
+COUNTED_EVERY = 0.6
+"""Seconds between two counts of what happened on the way."""
+
+TOLD_TOGETHER = dt.timedelta(minutes=12)
+"""Shorter than the shortest wait of a retry, so that nothing planned meanwhile is late."""
 
 Kind = CaseEvent.Kind
 
@@ -150,26 +158,63 @@ def _travel(journey: Journey) -> Iterator[Journey]:
     newest = CaseEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     now = _come_to_rest(door.standing())
     start, whole = now.now, dt.timedelta(hours=journey.hours)
+    counted_at = time.monotonic()
     while now.now < start + whole:
-        due = (now.next_at, workers.next_due_at(now.now))
-        soonest = min((moment for moment in due if moment is not None), default=start + whole)
-        step = min(max(soonest - now.now, SHORTEST_STEP), LONGEST_STEP, start + whole - now.now)
+        step = _next_stop(now, end=start + whole) - now.now
+        was_down = now.down_until is not None
+        step = min(max(step, SHORTEST_STEP), LONGEST_STEP, start + whole - now.now)
         now = _come_to_rest(door.advance(step))
-        percent = min(99, int(100 * ((now.now - start) / whole)))
-        yield _counted(replace(journey, percent=percent), newest)
+        if was_down and now.down_until is None:
+            workers.hurry_reads()
+            now = _come_to_rest(now)
+        journey = replace(journey, percent=min(99, int(100 * ((now.now - start) / whole))))
+        if time.monotonic() - counted_at > COUNTED_EVERY:
+            journey, counted_at = _counted(journey, newest), time.monotonic()
+        yield journey
     yield _counted(replace(journey, percent=100), newest)
 
 
+def _next_stop(now: door.Standing, *, end: dt.datetime) -> dt.datetime:
+    """Say how far to go: to what the product does next, or past what Stripe does next.
+
+    What Stripe does within a few minutes is told at once, as if webhooks were that late.
+    """
+    due = workers.next_due_at(now.now)
+    stops = [end]
+    if now.next_at is not None:
+        stops.append(max(now.next_at, now.now) + TOLD_TOGETHER)
+    if due is not None:
+        stops.append(due)
+    if now.down_until is not None:
+        stops.append(now.down_until + SHORTEST_STEP)
+    return min(stops)
+
+
 def _come_to_rest(now: door.Standing) -> door.Standing:
-    """Work beside the workers until everybody is done at this moment."""
+    """Work beside the workers until everybody is done at this moment.
+
+    While Stripe is away nothing comes to rest: the workers try what is due, and that is all.
+    """
+    if now.down_until is not None:
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        while workers.is_due(clock.now()) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        return door.standing()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        if not now.due_letters and not workers.waiting(clock.now()):
+        # Letters first: the more is known, the less is read.
+        while now.due_letters and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS / 2)
+            now = door.standing()
+        pulse = workers.pulse(clock.now())
+        if not pulse.has_work and not now.due_letters:
             return now
         done = workers.work(clock.now)
         now = door.standing()
-        if not done and (now.due_letters or workers.waiting(clock.now())):
-            # A letter is on its way, or a worker is busy with the rest.
+        if workers.pulse(clock.now()).is_at_rest and not now.due_letters:
+            return now
+        if not done:
+            # A worker is busy with the rest.
             time.sleep(PAUSE_SECONDS)
         if time.monotonic() > deadline:
             raise workers.NeverAtRest("The product does not come to rest; look at the logs.")

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from sandbox.console.stories import playing
 from sandbox.console.views import bar_context
 
 _BODY = re.compile(rb"<body[^>]*>")
@@ -24,7 +25,8 @@ class ConsoleMiddleware:
             return response
         start = _BODY.search(response.content)
         if start is not None:
-            bar = render_to_string("console/frame.html", bar_context(request), request).encode()
+            context = {**bar_context(request), **playing(request)}
+            bar = render_to_string("console/frame.html", context, request).encode()
             response.content = (
                 response.content[: start.end()] + bar + response.content[start.end() :]
             )

@@ -10,9 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps import clock
-from apps.accounts.models import Role
+from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.web.htmx import wants_fragment
+from apps.webhooks.queries import import_progress
 from sandbox.console.machine import TimeMachine
 
 STEPS = {1: "+1 hour", 24: "+1 day", 168: "+1 week"}
@@ -30,7 +31,9 @@ def time_machine() -> TimeMachine:
 def bar_context(request: HttpRequest) -> dict[str, object]:
     """Collect what the bar shows."""
     journey = time_machine().last()
+    merchant: Merchant | None = getattr(request, "merchant", None)
     return {
+        "history": import_progress(merchant) if merchant else None,
         "virtual_now": clock.now(),
         "journey": journey,
         "is_running": journey is not None and not journey.is_over,

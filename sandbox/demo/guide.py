@@ -10,14 +10,16 @@ import urllib.request
 from contextlib import suppress
 
 import django
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 
+from config.embedded import VAR_DIR
 from sandbox.demo.plan import EMAIL, PASSWORD, READY_FILE, Plan, current_plan
 
 _PATIENCE_SECONDS = 120
 _POLITENESS = 10
 """How far the import steps back behind the demo's other processes."""
 _CALLS_A_SECOND = 25.0
+_SAID_EVERY = 5
 
 
 def main() -> None:
@@ -54,24 +56,34 @@ def main() -> None:
 
 
 def _bring_history_in() -> None:
-    """Import what is not here yet, beside the pages; the worker goes on with it after a kill."""
+    """Import what is not here yet, beside the pages, and say how far it is.
+
+    The worker does the same where this process is away; one of them at a time.
+    """
+    # Models need Django set up before they are imported.
+    from apps import clock
     from apps.webhooks.models import ImportRun
+    from apps.webhooks.pace import Pace
+    from apps.webhooks.queries import import_progress
+    from apps.webhooks.services.importing import go_on
+    from sandbox.console.machine import TimeMachine
 
-    if not ImportRun.objects.unfinished().exists():
-        return
-    # Pages, webhooks and charges come first.
+    pace, said_at = Pace(_CALLS_A_SECOND), 0.0
+    # Pages, webhooks, charges and the time machine come first.
     os.nice(_POLITENESS)
-    try:
-        call_command("import_history", rate=_CALLS_A_SECOND, stdout=_Lines())
-    except CommandError as error:
-        _say(f"  {error}")
-
-
-class _Lines:
-    """Takes what a command prints."""
-
-    def write(self, text: str) -> None:
-        _say(f"  {text.rstrip()}")
+    machine = TimeMachine(VAR_DIR / "sandbox")
+    while run := ImportRun.objects.unfinished().select_related("merchant").first():
+        if (journey := machine.last()) and not journey.is_over:
+            time.sleep(1)
+            continue
+        step = go_on(run_id=run.pk, now=clock.now(), pace=pace, seconds=1)
+        progress = import_progress(run.merchant)
+        is_over = progress is None or not progress.is_running
+        if progress and (is_over or time.monotonic() - said_at > _SAID_EVERY):
+            said_at = time.monotonic()
+            _say(f"  History: {progress.words}")
+        if not is_over:
+            time.sleep(1 if step.again_in is None else min(step.again_in, 5))
 
 
 def _directions(plan: Plan) -> str:
@@ -85,7 +97,7 @@ def _directions(plan: Plan) -> str:
         lines += [
             "  Payments fail on their own within a minute: Sales > Transactions shows Retrying,",
             "  a click on the row its case. The bar at the top of each page moves the local",
-            "  Stripe's clock by an hour, a day or a week.",
+            "  Stripe's clock by an hour, a day or a week; Stories there makes cards and Stripe fail.",
         ]
     else:
         lines += [

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sandbox.faults import Fault
-from sandbox.server import actions, plans
+from sandbox.server import actions, plans, stories
 from sandbox.server.actions import ActionRefused
 from sandbox.server.keeper import Keeper, StepTooLong
 
@@ -62,6 +62,8 @@ def _summary(keeper: Keeper, _: dict[str, Any]) -> object:
             ),
             "due_deliveries": keeper.due_letters(),
             "sent_deliveries": keeper.deliverer.sent,
+            "down_until": sandbox.faults.down_until,
+            "waiting_faults": sandbox.faults.waiting,
             "violations": len(sandbox.judge.violations),
             "waiting_calls": keeper.holds.waiting,
             "held_calls": keeper.holds.held,
@@ -80,6 +82,12 @@ def _advance(keeper: Keeper, given: dict[str, Any]) -> object:
 def _fault(keeper: Keeper, given: dict[str, Any]) -> object:
     if given.get("clear"):
         keeper.sandbox.faults.clear()
+        keeper.deliverer.let_go()
+        keeper.woken.set()
+        return {"ok": True}
+    if "down_seconds" in given:
+        down = timedelta(seconds=float(given["down_seconds"]))
+        keeper.sandbox.faults.down_until = int((keeper.sandbox.clock.now() + down).timestamp())
         return {"ok": True}
     fault = Fault(given.pop("fault"))
     keeper.sandbox.faults.add(fault, **given)
@@ -119,6 +127,15 @@ def _plan(keeper: Keeper, given: dict[str, Any]) -> object:
     return {"ok": True, "at": moment.isoformat()}
 
 
+def _story(keeper: Keeper, given: dict[str, Any]) -> object:
+    """Play {"customer": id, "story": name}; without a name only say how things stand."""
+    try:
+        return stories.play(keeper.sandbox, given["customer"], given.get("story", ""))
+    finally:
+        keeper.save()
+        keeper.woken.set()
+
+
 def _judge(keeper: Keeper, _: dict[str, Any]) -> object:
     return {"violations": [asdict(item) for item in keeper.sandbox.judge.violations]}
 
@@ -137,5 +154,6 @@ _ROUTES: dict[tuple[str, str], Callable[[Keeper, dict[str, Any]], object]] = {
     ("POST", "webhooks"): _webhooks,
     ("POST", "actions"): _action,
     ("POST", "plans"): _plan,
+    ("POST", "stories"): _story,
     ("POST", "reset"): _reset,
 }
