@@ -87,7 +87,7 @@ class Stage:
 
     def wait_until_healthy(self) -> None:
         """Wait until web, worker and beat are all at work."""
-        until(lambda: self.health()[0] == 200, what="/healthz to answer 200", seconds=40)
+        until(lambda: self.health()[0] == 200, what="/healthz to answer 200", seconds=90)
 
     def health(self) -> tuple[int, dict[str, object]]:
         """Give the status and body of /healthz; status 0 while nobody answers."""
@@ -124,7 +124,7 @@ class Stage:
         """Give a person with an empty cookie jar."""
         return Browser(self.url)
 
-    def wait_until(self, condition: Callable[[], object], *, what: str, seconds: float = 30):
+    def wait_until(self, condition: Callable[[], object], *, what: str, seconds: float = 60):
         """Wait for something the processes do, and return what the condition gave."""
         return until(condition, what=what, seconds=seconds)
 

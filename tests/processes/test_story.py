@@ -88,7 +88,7 @@ class Play:
         self.pass_time(left - 60)
         self.stage.stripe.post("advance", seconds=90)
 
-    def until_recovered(self, seconds: float = 40) -> None:
+    def until_recovered(self, seconds: float = 90) -> None:
         def recovered():
             return RecoveryCase.objects.filter(status="recovered").exists()
 

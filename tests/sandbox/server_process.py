@@ -128,7 +128,7 @@ def shop():
         thread.join()
 
 
-def until(condition, *, what: str, seconds: float = 15):
+def until(condition, *, what: str, seconds: float = 60):
     """Wait until the condition holds and return what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
