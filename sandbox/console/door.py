@@ -27,13 +27,14 @@ class StoryRefused(Exception):
 class Standing:
     """How things stand in the sandbox.
 
-    `due_letters`: webhooks due and not answered yet. `down_until`: the end of an outage that was
+    `due_letters`: webhooks due and not answered yet; `sent_letters`: all those sent so far. `down_until`: the end of an outage that was
     asked for; None if there is none. `waiting_faults`: troubles that wait for a call.
     """
 
     now: dt.datetime
     next_at: dt.datetime | None
     due_letters: int
+    sent_letters: int = 0
     down_until: dt.datetime | None = None
     waiting_faults: int = 0
 
@@ -132,6 +133,7 @@ def _read(answer: dict[str, object]) -> Standing:
         now=now,
         next_at=dt.datetime.fromisoformat(str(next_at)) if next_at else None,
         due_letters=int(str(answer["due_deliveries"])),
+        sent_letters=int(str(answer.get("sent_deliveries") or 0)),
         down_until=down_until if down_until > now else None,
         waiting_faults=int(str(answer.get("waiting_faults") or 0)),
     )

@@ -158,28 +158,39 @@ def _travel(journey: Journey) -> Iterator[Journey]:
     newest = CaseEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     now = _come_to_rest(door.standing())
     start, whole = now.now, dt.timedelta(hours=journey.hours)
-    counted_at = time.monotonic()
+    due, counted_at = workers.next_due_at(now.now), time.monotonic()
     while now.now < start + whole:
-        step = _next_stop(now, end=start + whole) - now.now
-        was_down = now.down_until is not None
+        step = _next_stop(now, due, end=start + whole) - now.now
         step = min(max(step, SHORTEST_STEP), LONGEST_STEP, start + whole - now.now)
-        now = _come_to_rest(door.advance(step))
-        if was_down and now.down_until is None:
-            workers.hurry_reads()
+        before, now = now, door.advance(step)
+        if not _was_quiet(before, now, due):
             now = _come_to_rest(now)
+            if before.down_until is not None and now.down_until is None:
+                workers.hurry_reads()
+                now = _come_to_rest(now)
+            due = workers.next_due_at(now.now)
         journey = replace(journey, percent=min(99, int(100 * ((now.now - start) / whole))))
         if time.monotonic() - counted_at > COUNTED_EVERY:
-            journey, counted_at = _counted(journey, newest), time.monotonic()
+            journey, counted_at = _counted(journey, newest, start), time.monotonic()
         yield journey
-    yield _counted(replace(journey, percent=100), newest)
+    yield _counted(replace(journey, percent=100), newest, start)
 
 
-def _next_stop(now: door.Standing, *, end: dt.datetime) -> dt.datetime:
+def _was_quiet(before: door.Standing, now: door.Standing, due: dt.datetime | None) -> bool:
+    """Tell that nobody had anything to do on the way."""
+    return (
+        not now.due_letters
+        and now.sent_letters == before.sent_letters
+        and (due is None or now.now < due)
+        and before.down_until is None
+    )
+
+
+def _next_stop(now: door.Standing, due: dt.datetime | None, *, end: dt.datetime) -> dt.datetime:
     """Say how far to go: to what the product does next, or past what Stripe does next.
 
     What Stripe does within a few minutes is told at once, as if webhooks were that late.
     """
-    due = workers.next_due_at(now.now)
     stops = [end]
     if now.next_at is not None:
         stops.append(max(now.next_at, now.now) + TOLD_TOGETHER)
@@ -220,9 +231,12 @@ def _come_to_rest(now: door.Standing) -> door.Standing:
             raise workers.NeverAtRest("The product does not come to rest; look at the logs.")
 
 
-def _counted(journey: Journey, after: int) -> Journey:
+def _counted(journey: Journey, after: int, start: dt.datetime) -> Journey:
+    """Count what happened on the way; what an import tells meanwhile is older."""
+
     def count(*kinds: Kind) -> int:
-        return CaseEvent.objects.filter(id__gt=after, kind__in=kinds).count()
+        happened = CaseEvent.objects.filter(id__gt=after, kind__in=kinds)
+        return happened.filter(at__gte=start - LONGEST_STEP).count()
 
     return replace(
         journey,

@@ -312,7 +312,7 @@ def test_the_time_machine_does_not_wait_for_a_stripe_that_is_down(console, monke
     def standing(*_args):
         now = next(moments)
         down = NOW + timedelta(hours=5)
-        return Standing(now, None, 80, down) if now < down else Standing(now, None, 0)
+        return Standing(now, None, 80, down_until=down) if now < down else Standing(now, None, 0)
 
     hurried = []
     monkeypatch.setattr(door, "standing", standing)
