@@ -10,7 +10,7 @@ from apps.subscriptions.models import Subscription
 from apps.webhooks.models import ImportCursor, ImportRun
 from sandbox import Clock, Sandbox
 from sandbox.clock import real_time
-from sandbox.console import door, machine
+from sandbox.console import door
 from sandbox.console.door import Player, SandboxAway, Standing, StoryRefused
 from sandbox.console.machine import Journey
 from sandbox.errors import ConnectionLost
@@ -102,10 +102,20 @@ class TestWithACustomer:
         assert datetime.fromtimestamp(at, UTC) == NOW.replace(month=12) + timedelta(hours=1)
 
 
+def received_in(letters: list[bytes]):
+    """Receive letters into a list, as a shop does that always answers 200."""
+
+    def receive(_url, body, _headers):
+        letters.append(body)
+        return 200
+
+    return receive
+
+
 class TestOutage:
     def test_calls_fail_and_letters_wait_until_the_clock_has_passed_it(self, sandbox, ada):
-        letters = []
-        deliverer = sandbox.deliver_to(lambda _url, body, _headers: letters.append(body) or 200)
+        letters: list[bytes] = []
+        deliverer = sandbox.deliver_to(received_in(letters))
         sandbox.add_endpoint("http://127.0.0.1:1/")
         end = NOW + timedelta(days=1)
         sandbox.faults.down_until = int(end.timestamp())
@@ -123,8 +133,8 @@ class TestOutage:
         assert deliverer.drain() == len(letters) > 0
 
     def test_letters_leave_at_once_when_it_is_ended_early(self, sandbox, ada):
-        letters = []
-        deliverer = sandbox.deliver_to(lambda _url, body, _headers: letters.append(body) or 200)
+        letters: list[bytes] = []
+        deliverer = sandbox.deliver_to(received_in(letters))
         sandbox.add_endpoint("http://127.0.0.1:1/")
         sandbox.faults.down_until = int((NOW + timedelta(days=1)).timestamp())
         sandbox.replace_card(ada)
@@ -317,7 +327,7 @@ def test_the_time_machine_does_not_wait_for_a_stripe_that_is_down(console, monke
     hurried = []
     monkeypatch.setattr(door, "standing", standing)
     monkeypatch.setattr(door, "advance", standing)
-    monkeypatch.setattr(machine.workers, "hurry_reads", lambda: hurried.append(True))
+    monkeypatch.setattr("sandbox.workers.hurry_reads", lambda: hurried.append(True))
 
     journey = console.travel(Journey(id="one", hours=24))
 

@@ -305,7 +305,7 @@ def test_a_changed_card_is_tried_at_once(merchant, stripe):
     new_card = replace(stripe.invoice.method, reference="pm_new", fingerprint="fp_new")
     stripe.invoice = replace(stripe.invoice, method=new_card)
 
-    services.observe_method_change(merchant=merchant, customer_id="cus_1", now=FAILED_AT + DAY)
+    observe(merchant, stripe.invoice, FAILED_AT + DAY)
 
     attempt = case.attempts.get(status="scheduled")
     assert attempt.due_at == FAILED_AT + DAY

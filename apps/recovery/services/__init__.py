@@ -11,10 +11,7 @@ from apps.recovery.services.imported import (
 from apps.recovery.services.manual import NotNow, Started, reopen, retry_now, stop_case
 from apps.recovery.services.observing import (
     cases_to_read,
-    observe_charge,
     observe_invoice,
-    observe_method_change,
-    observe_subscription,
     refresh_case,
 )
 from apps.recovery.services.settling import settle_attempt, unsettled_attempts
@@ -31,10 +28,7 @@ __all__ = [
     "due_attempts",
     "finish_case",
     "imported_cases_to_take_over",
-    "observe_charge",
     "observe_invoice",
-    "observe_method_change",
-    "observe_subscription",
     "refresh_case",
     "reopen",
     "repeat_takeovers",

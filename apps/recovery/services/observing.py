@@ -15,7 +15,7 @@ from apps.recovery.services.planning import LOOK_AGAIN, plan_case
 from apps.recovery.services.tries import note_failures, record_tries
 from apps.retry_settings.services import OBSERVE, rules_for
 from apps.stripe_gateway import client as gateway
-from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts, SubscriptionFacts
+from apps.stripe_gateway.facts import InvoiceFacts
 
 FIRST_PURCHASE = ("incomplete", "incomplete_expired")
 OPEN = RecoveryCase.Status.OPEN
@@ -116,34 +116,6 @@ def _is_overtaken(*, case: RecoveryCase, invoice: InvoiceFacts) -> bool:
         .exclude(stripe_charge_id__in=[one.charge_id for one in invoice.tries])
         .exists()
     )
-
-
-def observe_charge(*, merchant: Merchant, charge: ChargeFacts, now: dt.datetime) -> None:
-    """Take in a charge that was read on its own: its invoice shows the rest."""
-    if charge.invoice_id:
-        refresh_case(merchant=merchant, invoice_id=charge.invoice_id, now=now)
-
-
-def observe_subscription(
-    *, merchant: Merchant, subscription: SubscriptionFacts, now: dt.datetime
-) -> None:
-    """Look again at the open cases of a subscription that ended or changed."""
-    open_cases = (
-        RecoveryCase.objects.for_merchant(merchant)
-        .open()
-        .filter(stripe_subscription_id=subscription.id)
-    )
-    for invoice_id in open_cases.values_list("stripe_invoice_id", flat=True):
-        refresh_case(merchant=merchant, invoice_id=invoice_id, now=now)
-
-
-def observe_method_change(*, merchant: Merchant, customer_id: str, now: dt.datetime) -> None:
-    """Look again at a customer's open cases after a card was added, changed or renewed."""
-    open_cases = (
-        RecoveryCase.objects.for_merchant(merchant).open().filter(stripe_customer_id=customer_id)
-    )
-    for invoice_id in open_cases.values_list("stripe_invoice_id", flat=True):
-        refresh_case(merchant=merchant, invoice_id=invoice_id, now=now)
 
 
 def refresh_case(*, merchant: Merchant, invoice_id: str, now: dt.datetime) -> RecoveryCase | None:

@@ -237,7 +237,6 @@ def _charge(row: DirtyObject, now: dt.datetime) -> None:
     if charge.invoice_id:
         _look_at_invoice(row, charge.invoice_id, now)
         return
-    recovery.observe_charge(merchant=row.merchant, charge=charge, now=now)
     transactions.project_charge(merchant=row.merchant, charge=charge, read_at=_asked_at(row))
     # The intent has no invoice either: its own mark would only ask for that again.
     DirtyObject.objects.unleased().filter(
