@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps import logs
-from apps.recovery.models import Attempt, RecoveryCase
+from apps.recovery.models import Attempt
 from apps.recovery.services import outcomes
 from apps.recovery.services.guarding import forbidden
 from apps.recovery.services.observing import take_in
@@ -94,9 +94,10 @@ def _carry_out(*, attempt: Attempt, now: dt.datetime) -> None:
 def _prepare(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime) -> bool:
     """Check every rule against the fresh read and commit the request; False: do not charge."""
     with transaction.atomic(durable=True):
-        case, attempt = _lock_running(attempt_id)
-        if attempt is None:
+        attempt = outcomes.lock_attempt(attempt_id)
+        if attempt is None or attempt.status != Attempt.Status.RUNNING:
             return False
+        case = attempt.case
         record_tries(merchant=case.merchant, invoice=invoice)
         note_failures(case)
         blocked = forbidden(attempt=attempt, invoice=invoice, now=now)
@@ -128,16 +129,3 @@ def send(*, attempt: Attempt, now: dt.datetime, invoice: InvoiceFacts) -> None:
     else:
         logger.info("The charge was answered: the invoice is %s.", answer.status)
         outcomes.record_answer(attempt_id=attempt.pk, invoice=answer, now=now)
-
-
-def _lock_running(attempt_id: int) -> tuple[RecoveryCase, Attempt | None]:
-    """Lock the case, then read the attempt again; None if it is not running any more."""
-    case_id = Attempt.objects.values_list("case_id", flat=True).get(pk=attempt_id)
-    case = (
-        RecoveryCase.objects.select_for_update(of=("self",))
-        .select_related("merchant")
-        .get(pk=case_id)
-    )
-    attempt = Attempt.objects.get(pk=attempt_id)
-    attempt.case = case
-    return case, attempt if attempt.status == Attempt.Status.RUNNING else None
