@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from apps.dunning.rules import FinalAction
+from apps.dunning.rules import FinalAction, InvoiceAction
 
 CustomerNeed = Literal["new_card", "authentication", "no_method"]
 """What only the customer can do: give a new card, confirm with their bank, give any card."""
@@ -25,12 +25,15 @@ class RetryAt:
     """Charge again at `due_at`.
 
     `number` is the step of the schedule this try uses up, counted from 1. It is 0 for a try that
-    uses up none: the card changed or the customer confirmed, and it is tried at once.
+    uses up none: the card changed or the customer confirmed, and it is tried at once, or the
+    backup method is charged. `method` is the payment method to charge; "" is what Stripe takes by
+    itself, and anything else is passed to the call without becoming the default.
     """
 
     due_at: datetime
     number: int
     reasons: tuple[Reason, ...]
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,17 @@ class LeaveToStripe:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Nothing more is tried: the case is lost. Carry out `final_action`.
+    """Nothing more is tried: the case is lost.
 
-    "none" means that it is not lost but stopped: the invoice was settled or closed elsewhere, the
+    Carry out `final_action` on the subscription, if there is one, and `invoice_action` on the
+    invoice. "none" means that it is not lost but stopped: the invoice was settled or closed elsewhere, the
     subscription ended, or the Stripe account was taken away. Once Stripe's own retries are used up
-    the answer is "leave_past_due": what follows is set in Stripe.
+    the answer is "leave_past_due" and "leave_open": what follows is set in Stripe.
     """
 
     final_action: FinalAction | Literal["none"]
     reasons: tuple[Reason, ...]
+    invoice_action: InvoiceAction = "leave_open"
 
 
 Decision = RetryAt | WaitForCustomer | LeaveToStripe | GiveUp
@@ -86,8 +91,9 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTry:
-    """One try of a forecast; `number` as in RetryAt."""
+    """One try of a forecast; `number` and `method` as in RetryAt."""
 
     due_at: datetime
     number: int
     reasons: tuple[Reason, ...]
+    method: str = ""

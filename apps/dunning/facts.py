@@ -40,7 +40,9 @@ class Method:
     """The payment method that would be charged now.
 
     `changed_at` is when its data (expiry, security code, number) last changed, as far as we know;
-    an update by the card network counts; one dated in the future counts from then on. `country` is the issuer's, ISO 3166 alpha-2.
+    an update by the card network counts; one dated in the future counts from then on. `country` is
+    the issuer's, ISO 3166 alpha-2. `mandate` is Stripe's state of the mandate a bank debit needs
+    (active, inactive, pending); "" where nobody said.
     """
 
     reference: str
@@ -53,6 +55,22 @@ class Method:
     exp_month: int | None = None
     exp_year: int | None = None
     changed_at: datetime | None = None
+    mandate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMethod:
+    """Another payment method of the same customer.
+
+    `last_paid_at` is when a charge on it last succeeded. `declined_hard` is True if any invoice
+    got a decline from it after which nothing may be charged. `tries` are the times of all tries
+    on its fingerprint in the last 30 days, as in `CaseFacts.card_tries`.
+    """
+
+    method: Method
+    last_paid_at: datetime
+    declined_hard: bool = False
+    tries: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,9 @@ class CaseFacts:
     customer's (else merchant's) time zone. `provider_next_try_at` is when Stripe will charge by
     itself; `provider_has_retries` is False once it will not any more.
     `confirmed_in_person_at` is when the customer last confirmed with their bank (3-D Secure).
+    `reference` names the invoice: what is spread over minutes is spread by it. `recurring` is
+    False for a one-off invoice. `backups` are the customer's other methods; `backup_used` is True
+    once one of them was tried for this invoice.
     """
 
     invoice_status: str
@@ -100,6 +121,10 @@ class CaseFacts:
     confirmed_in_person_at: datetime | None = None
     processing: bool = False
     account_attached: bool = True
+    reference: str = ""
+    recurring: bool = True
+    backups: tuple[BackupMethod, ...] = ()
+    backup_used: bool = False
 
     @property
     def last_try(self) -> PaymentTry | None:

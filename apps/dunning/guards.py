@@ -11,7 +11,7 @@ from apps.dunning.bans import ban_on, changed_after, same_card, same_method
 from apps.dunning.decision import Blocked, Reason
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
 from apps.dunning.limits import DEBIT_SCHEMES, free_from, limits_for
-from apps.dunning.rules import MINIMUM_GAP, RetryRules
+from apps.dunning.rules import RetryRules
 from apps.dunning.timing import spoken, zone_of
 
 BLOCKED_BY_STRIPE_WAIT = timedelta(hours=72)
@@ -34,16 +34,18 @@ class Floor:
     reason: Reason
 
 
-def check_before_charge(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
+def check_before_charge(
+    *, facts: CaseFacts, rules: RetryRules, now: datetime, manual: bool = False
+) -> Blocked | None:
     """Say why a charge must not be made at `now`; None when it may go.
 
     Every path that charges asks right before the call, with facts just read: due attempts, a card
-    that changed, and a person's Retry now.
+    that changed, and a person's Retry now, which is `manual`.
     """
-    blocked = block_on(facts, now=now) or _stripe_is_about_to(facts, rules, now)
+    blocked = block_on(facts, now=now) or _stripe_is_about_to(facts, rules, now, manual)
     if blocked:
         return blocked
-    floor = max(floors(facts, now=now), key=lambda one: one.at, default=None)
+    floor = max(floors(facts, rules, now=now), key=lambda one: one.at, default=None)
     if floor and floor.at > now:
         return Blocked(floor.reason.code, floor.reason.text, "later", until=floor.at)
     return None
@@ -57,7 +59,7 @@ def block_on(facts: CaseFacts, *, now: datetime) -> Blocked | None:
     return None
 
 
-def floors(facts: CaseFacts, *, now: datetime) -> Iterator[Floor]:
+def floors(facts: CaseFacts, rules: RetryRules, *, now: datetime) -> Iterator[Floor]:
     """Yield every rule that makes the next charge of the current method wait."""
     method = facts.method
     if method is None:
@@ -68,10 +70,9 @@ def floors(facts: CaseFacts, *, now: datetime) -> Iterator[Floor]:
             yield from _after_decline(one, method)
     last = facts.last_try
     if last and same_method(last, method) and not changed_after(last.at, facts, now=now):
-        yield Floor(
-            last.at + MINIMUM_GAP,
-            Reason("minimum_gap", "Tries on one card stand at least an hour apart."),
-        )
+        apart = hours_in_words(int(rules.minimum_gap / timedelta(hours=1)))
+        text = f"Tries on one card stand at least {apart} apart."
+        yield Floor(last.at + rules.minimum_gap, Reason("minimum_gap", text))
     if codes.kind_of(method.type) == "direct_debit":
         return
     for limit in limits_for(method.brand, now=now):
@@ -174,14 +175,24 @@ def _times(retries: int) -> str:
     return "one retry" if retries == 1 else f"{retries} retries"
 
 
-def _stripe_is_about_to(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
+def _stripe_is_about_to(
+    facts: CaseFacts, rules: RetryRules, now: datetime, manual: bool
+) -> Blocked | None:
     due = facts.provider_next_try_at
     if due is None:
-        return None
+        return _no_gap(facts) if rules.engine == "gaps" and not manual else None
     if rules.engine == "recoup":
         text = "Stripe still plans a try of its own; two engines never charge one invoice."
         return Blocked("stripe_will_retry", text, "later")
-    if abs(due - now) < NEAR_STRIPES_TRY:
+    near = rules.gap if rules.engine == "gaps" else NEAR_STRIPES_TRY
+    if abs(due - now) < near:
         text = f"Stripe tries by itself {spoken(due, zone_of(facts.zone))}."
-        return Blocked("stripe_will_retry", text, "later", until=due + NEAR_STRIPES_TRY)
+        return Blocked("stripe_will_retry", text, "later", until=due + near)
     return None
+
+
+def _no_gap(facts: CaseFacts) -> Blocked:
+    """Between Stripe's tries means: a next one of Stripe's is known."""
+    if facts.provider_has_retries:
+        return Blocked("stripe_will_retry", "Stripe has not set its next try yet.", "later")
+    return Blocked("stripe_finished", "Stripe's schedule has ended, and ours with it.", "later")

@@ -55,6 +55,8 @@ def next_step(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision
         return LeaveToStripe(None, (_reason(blocked),))
     if rules.engine == "stripe":
         return _watch(facts, blocked)
+    if rules.engine == "gaps":
+        return _in_the_gaps(facts, rules, now, blocked)
     if blocked and blocked.then == "later":
         over = now >= facts.first_failed_at + rules.horizon
         why = (_reason(blocked),)
@@ -108,12 +110,29 @@ def _watch(facts: CaseFacts, blocked: Blocked | None) -> LeaveToStripe | GiveUp:
     return LeaveToStripe(due, (Reason("stripe_retries", text), *also))
 
 
+def _in_the_gaps(
+    facts: CaseFacts, rules: RetryRules, now: datetime, blocked: Blocked | None
+) -> Decision:
+    """Try between Stripe's tries, never near one; how it ends is Stripe's to say."""
+    watch = _watch(facts, blocked)
+    due = facts.provider_next_try_at
+    if isinstance(watch, GiveUp) or blocked or due is None:
+        return watch
+    ours = _at_once(facts, rules, now) or _by_schedule(facts, rules, now)
+    if not isinstance(ours, RetryAt):
+        return LeaveToStripe(due, (*watch.reasons, *ours.reasons))
+    if ours.due_at > due - rules.gap:
+        text = f"No try of Recoup's within {hours_in_words(rules.gap_hours)} of Stripe's."
+        return LeaveToStripe(due, (*watch.reasons, Reason("near_stripes_try", text)))
+    return replace(ours, reasons=(*ours.reasons, *watch.reasons))
+
+
 def _at_once(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision | None:
     """Try right away, outside the schedule, if the customer did something since the last try."""
     why = _what_changed(facts, now)
     if why is None:
         return None
-    waits = _waits(facts, now, after=now)
+    waits = _waits(facts, rules, now, after=now)
     due_at = max((now, *(floor.at for floor in waits)))
     if due_at > max(now, facts.first_failed_at + rules.horizon):
         return _wait(facts, rules, now, needs="new_card", why=waits[0].reason)
@@ -144,7 +163,7 @@ def _by_schedule(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision
     if not left:
         return _used_up(facts, rules, now, ladder)
     natural = due_for(facts, ladder, earliest=now)
-    waits = _waits(facts, now, after=natural.at)
+    waits = _waits(facts, rules, now, after=natural.at)
     due = natural
     if waits:
         due = due_for(facts, ladder, earliest=max(floor.at for floor in waits))
@@ -167,13 +186,13 @@ def _used_up(
     text = f"Tries used up: {made} {'retry' if made == 1 else 'retries'} made."
     why = Reason("tries_used_up", text)
     if made >= len(ladder) and length(ladder) >= rules.horizon:
-        return GiveUp(rules.final_action, (why,))
+        return _give_up(rules, why)
     return _wait(facts, rules, now, needs="new_card", why=why)
 
 
-def _waits(facts: CaseFacts, now: datetime, *, after: datetime) -> list[Floor]:
+def _waits(facts: CaseFacts, rules: RetryRules, now: datetime, *, after: datetime) -> list[Floor]:
     """Return the guard rails that make a try wait beyond a moment, the longest first."""
-    waits = [floor for floor in floors(facts, now=now) if floor.at > after]
+    waits = [floor for floor in floors(facts, rules, now=now) if floor.at > after]
     return sorted(waits, key=lambda floor: floor.at, reverse=True)
 
 
@@ -188,7 +207,11 @@ def _wait(
     if now < until:
         return WaitForCustomer(needs, (why,), until)
     ended = Reason("time_over", "The time the schedule gives the customer is over.")
-    return GiveUp(rules.final_action, (why, ended))
+    return _give_up(rules, why, ended)
+
+
+def _give_up(rules: RetryRules, *reasons: Reason) -> GiveUp:
+    return GiveUp(rules.final_action, reasons, rules.invoice_action)
 
 
 def _explain(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
-Engine = Literal["stripe", "recoup"]
+Engine = Literal["stripe", "recoup", "gaps"]
+"""Who retries: Stripe alone, Recoup alone, or Stripe with tries of Recoup's between its own."""
 Strategy = Literal["smart", "custom", "decline_aware"]
-FinalAction = Literal["cancel", "leave_past_due"]
+FinalAction = Literal["cancel", "leave_past_due", "pause"]
+"""What becomes of the subscription at the end; "pause" stops the collection of later invoices."""
+InvoiceAction = Literal["leave_open", "uncollectible", "void"]
+"""What becomes of the unpaid invoice. Uncollectible is bad debt: it may still be paid."""
 
 MAX_TRIES = 8
 """Retries in one schedule; Stripe's guidance for cards is the same.
@@ -21,6 +25,10 @@ MAX_DAYS = 60
 MAX_PAYDAY_DAYS = 7
 MINIMUM_GAP = timedelta(hours=1)
 """No two tries on one card stand closer, whatever the schedule says."""
+MAX_GAP_HOURS = 72
+MAX_JITTER_MINUTES = 120
+ROTATION = (time(10), time(14), time(20))
+"""The first, second and third retry of a rotation; the fourth begins again."""
 
 
 class RulesError(ValueError):
@@ -74,6 +82,16 @@ class RetryRules:
     "decline_aware" takes the schedule of the decline's code from `table`, else that of its group
     (`codes.CodeRow.group`: funds, limits, issuer, technical, unknown), else `steps`; an empty
     schedule means that the customer is asked at once.
+
+    With the engine "gaps" no try stands within `gap_hours` of Stripe's next one. `recurring` and
+    `one_off` say which invoices the engine is for: the others are left to Stripe. A bank debit
+    that failed is tried again only with its own switch. With `backup_after` n the customer's
+    backup method is charged once after n retries failed; 0 is never.
+
+    Steps with a time of day take it from `ROTATION` if `rotates`; for debit-funded cards it is
+    00:01 if `midnight_debit_cards`. `jitter_minutes` spreads cases over so many minutes after it,
+    always the same for one case. `policy` names the segment the rules come from; "" is the
+    merchant's default.
     """
 
     engine: Engine
@@ -83,12 +101,40 @@ class RetryRules:
     final_action: FinalAction = "leave_past_due"
     name: str = ""
     version: int = 1
+    invoice_action: InvoiceAction = "leave_open"
+    gap_hours: int = 12
+    recurring: bool = True
+    one_off: bool = True
+    debits_recurring: bool = False
+    debits_one_off: bool = False
+    backup_after: int = 0
+    rotates: bool = False
+    midnight_debit_cards: bool = False
+    jitter_minutes: int = 0
+    minimum_gap_hours: int = 1
+    policy: str = ""
 
     @property
     def horizon(self) -> timedelta:
         """How long after the first failure the longest schedule ends; customers have as long."""
         ladders = self.table.values() if self.strategy == "decline_aware" else ()
         return max(length(ladder) for ladder in (self.steps, *ladders))
+
+    @property
+    def minimum_gap(self) -> timedelta:
+        """How far apart two tries on one card stand at least."""
+        return max(MINIMUM_GAP, timedelta(hours=self.minimum_gap_hours))
+
+    @property
+    def gap(self) -> timedelta:
+        """How far from Stripe's next try ours stay while both retry."""
+        return timedelta(hours=self.gap_hours)
+
+    def for_invoice(self, *, recurring: bool) -> RetryRules:
+        """Return the rules for one kind of invoice: Stripe's own where the switch is off."""
+        if self.engine == "stripe" or (self.recurring if recurring else self.one_off):
+            return self
+        return replace(self, engine="stripe", strategy="smart", steps=(), table={})
 
     def validate(self) -> None:
         """Check that the rules can be carried out.
@@ -100,9 +146,18 @@ class RetryRules:
             (self.engine, Engine),
             (self.strategy, Strategy),
             (self.final_action, FinalAction),
+            (self.invoice_action, InvoiceAction),
         ):
             if value not in get_args(choices):
                 raise RulesError(f"{value!r} is none of {', '.join(get_args(choices))}.")
+        for words, number, least, most in (
+            ("The hours around Stripe's try", self.gap_hours, 1, MAX_GAP_HOURS),
+            ("The retries before the backup method", self.backup_after, 0, MAX_TRIES),
+            ("The minutes of spread", self.jitter_minutes, 0, MAX_JITTER_MINUTES),
+            ("The hours between two tries", self.minimum_gap_hours, 1, MAX_GAP_HOURS),
+        ):
+            if not least <= number <= most:
+                raise RulesError(f"{words} must be {least} to {most}.")
         if self.engine == "stripe":
             return
         if self.strategy == "smart":
@@ -129,11 +184,12 @@ class RetryRules:
             "final_action": self.final_action,
             "name": self.name,
             "version": self.version,
+            **{key: getattr(self, key) for key in _ADDED},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> RetryRules:
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote, now or before a value was added: it has its default then.
 
         Raises:
             RulesError: it is something else, or rules that cannot be carried out.
@@ -148,11 +204,37 @@ class RetryRules:
                 final_action=cast("FinalAction", data["final_action"]),
                 name=str(data.get("name", "")),
                 version=_whole(data.get("version", 1)),
+                **_added(data),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise RulesError(f"Not retry rules: {error}") from error
         rules.validate()
         return rules
+
+
+_ADDED: Mapping[str, type] = {
+    "invoice_action": str,
+    "gap_hours": int,
+    "recurring": bool,
+    "one_off": bool,
+    "debits_recurring": bool,
+    "debits_one_off": bool,
+    "backup_after": int,
+    "rotates": bool,
+    "midnight_debit_cards": bool,
+    "jitter_minutes": int,
+    "minimum_gap_hours": int,
+    "policy": str,
+}
+"""What cases and settings written earlier do not hold; to be read with the default."""
+
+
+def _added(data: Mapping[str, object]) -> dict[str, Any]:
+    found = {key: data[key] for key in _ADDED if key in data}
+    for key, value in found.items():
+        if type(value) is not _ADDED[key]:
+            raise TypeError(f"{key} is {value!r}")
+    return found
 
 
 def length(ladder: Sequence[Step]) -> timedelta:

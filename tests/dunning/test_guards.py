@@ -62,7 +62,7 @@ def test_without_a_method_no_other_rule_is_asked():
     facts = case("lost_card", method=None)
 
     assert ban_on(facts, now=NOW) is None
-    assert list(floors(facts, now=NOW)) == []
+    assert list(floors(facts, RECOMMENDED, now=NOW)) == []
 
 
 class TestHardDeclines:
@@ -228,6 +228,44 @@ class TestGap:
 
         assert check(facts, rules=STRIPE_SMART) == ("stripe_will_retry", "later", None)
         assert check(facts, rules=STRIPE_SMART, now=NOW - hours(1)) is None
+
+    def test_the_gap_of_the_rules_holds_for_a_person_too(self):
+        rules, at = replace(RECOMMENDED, minimum_gap_hours=6), FAILED_AT + hours(5)
+        facts = case("insufficient_funds")
+
+        blocked = check_before_charge(facts=facts, rules=rules, now=at, manual=True)
+
+        assert blocked.text == "Tries on one card stand at least 6 hours apart."
+        assert check(facts, rules=rules, now=FAILED_AT + hours(6)) is None
+
+
+class TestInStripesGaps:
+    RULES = replace(RECOMMENDED, engine="gaps", gap_hours=12)
+
+    @pytest.mark.parametrize(
+        ("hours_to_stripes", "expected"),
+        [
+            (12, None),
+            (11.9, ("stripe_will_retry", "later", None)),
+            (-0.1, ("stripe_will_retry", "later", None)),
+        ],
+    )
+    def test_never_near_stripes_try(self, hours_to_stripes, expected):
+        due = NOW + hours(hours_to_stripes)
+
+        assert (
+            check(case("generic_decline", provider_next_try_at=due), rules=self.RULES) == expected
+        )
+
+    @pytest.mark.parametrize(
+        ("has_retries", "code"), [(True, "stripe_will_retry"), (False, "stripe_finished")]
+    )
+    def test_no_planned_try_without_a_next_one_of_stripes(self, has_retries, code):
+        facts = case("generic_decline", provider_has_retries=has_retries)
+
+        assert check(facts, rules=self.RULES) == (code, "later", None)
+        by_hand = check_before_charge(facts=facts, rules=self.RULES, now=NOW, manual=True)
+        assert by_hand is None
 
 
 class TestCardBudget:

@@ -322,6 +322,93 @@ class TestOwner:
         assert ask(case("insufficient_funds", **change), rules=rules).final_action == "none"
 
 
+class TestInStripesGaps:
+    """Stripe retries and keeps its schedule; ours only fill the time between."""
+
+    RULES = RetryRules("gaps", "custom", steps_from_days([1, 2, 4], at=time(10)), gap_hours=12)
+    FIRST = datetime(2026, 11, 3, 15, tzinfo=UTC)
+    THREE_DAYS = days(3)
+
+    def decide(self, code="generic_decline", *, next_in=THREE_DAYS, rules=RULES, **fields):
+        due = FAILED_AT + next_in if next_in else None
+        return ask(case(code, provider_next_try_at=due, **fields), rules=rules)
+
+    def test_a_try_of_ours_long_before_stripes(self):
+        decision = self.decide()
+
+        assert (decision.due_at, decision.number) == (self.FIRST, 1)
+        assert codes_of(decision) == ["schedule", "stripe_retries"]
+
+    def test_none_within_the_hours_around_stripes(self):
+        at_the_edge = self.FIRST + hours(12) - FAILED_AT
+
+        assert isinstance(self.decide(next_in=at_the_edge), RetryAt)
+        left = self.decide(next_in=at_the_edge - hours(0.1))
+        assert isinstance(left, LeaveToStripe)
+        assert left.until == FAILED_AT + at_the_edge - hours(0.1)
+        assert codes_of(left) == ["stripe_retries", "near_stripes_try"]
+        assert left.reasons[1].text == "No try of Recoup's within 12 hours of Stripe's."
+
+    def test_the_hours_can_be_set(self):
+        rules = replace(self.RULES, gap_hours=47)
+
+        assert isinstance(self.decide(rules=rules), RetryAt)
+        assert isinstance(self.decide(rules=rules, next_in=days(2.5)), LeaveToStripe)
+
+    def test_nothing_while_stripes_next_time_is_not_known(self):
+        decision = self.decide(next_in=None)
+
+        assert (decision.until, codes_of(decision)) == (None, ["stripe_retries"])
+
+    def test_ends_with_stripes_schedule_and_leaves_the_end_to_it(self):
+        rules = replace(self.RULES, final_action="cancel", invoice_action="void")
+
+        decision = self.decide(next_in=None, rules=rules, provider_has_retries=False)
+
+        assert decision == GiveUp("leave_past_due", decision.reasons, "leave_open")
+        assert codes_of(decision) == ["stripe_finished"]
+
+    def test_a_hard_decline_is_watched(self):
+        decision = self.decide("lost_card")
+
+        assert isinstance(decision, LeaveToStripe)
+        assert codes_of(decision) == ["stripe_retries", "another_card_needed"]
+
+    def test_used_up_tries_leave_the_rest_to_stripe(self):
+        decision = self.decide(retries_made=3)
+
+        assert isinstance(decision, LeaveToStripe)
+        assert codes_of(decision) == ["stripe_retries", "tries_used_up"]
+
+    def test_a_new_card_is_charged_at_once_unless_stripe_does_so_soon(self):
+        far, near = self.decide(method=OTHER_CARD), self.decide(method=OTHER_CARD, next_in=hours(6))
+
+        assert (far.due_at, far.number) == (FAILED_AT, 0)
+        assert isinstance(near, LeaveToStripe)
+
+    def test_only_the_tries_before_stripes_next_one_are_forecast(self):
+        facts = case("generic_decline", provider_next_try_at=FAILED_AT + days(3))
+
+        assert local_plan(facts, rules=self.RULES) == ["11-03 10:00", "11-04 10:00"]
+
+
+class TestTheEnd:
+    def test_both_actions_of_the_rules(self):
+        rules = replace(DAYS_3_5_7, final_action="pause", invoice_action="uncollectible")
+        facts = case("generic_decline", retries_made=3)
+
+        decision = ask(facts, rules=rules, now=FAILED_AT + days(7))
+
+        assert (decision.final_action, decision.invoice_action) == ("pause", "uncollectible")
+
+    def test_also_when_the_time_of_the_customer_is_over(self):
+        rules = replace(RECOMMENDED, final_action="cancel", invoice_action="void")
+
+        decision = ask(case("expired_card"), rules=rules, now=FAILED_AT + days(21))
+
+        assert (decision.final_action, decision.invoice_action) == ("cancel", "void")
+
+
 class TestAtOnce:
     NOW = FAILED_AT + hours(5)
 

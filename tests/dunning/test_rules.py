@@ -26,7 +26,7 @@ steps = st.builds(
 ladders = st.lists(steps, min_size=1, max_size=8).map(tuple)
 rules = st.builds(
     RetryRules,
-    engine=st.just("recoup"),
+    engine=st.sampled_from(["recoup", "gaps"]),
     strategy=st.sampled_from(["custom", "decline_aware"]),
     steps=ladders,
     table=st.dictionaries(
@@ -34,9 +34,21 @@ rules = st.builds(
         ladders,
         min_size=1,
     ),
-    final_action=st.sampled_from(["cancel", "leave_past_due"]),
+    final_action=st.sampled_from(["cancel", "leave_past_due", "pause"]),
     name=st.text(max_size=10),
     version=st.integers(1, 9),
+    invoice_action=st.sampled_from(["leave_open", "uncollectible", "void"]),
+    gap_hours=st.integers(1, 72),
+    recurring=st.booleans(),
+    one_off=st.booleans(),
+    debits_recurring=st.booleans(),
+    debits_one_off=st.booleans(),
+    backup_after=st.integers(0, 8),
+    rotates=st.booleans(),
+    midnight_debit_cards=st.booleans(),
+    jitter_minutes=st.integers(0, 120),
+    minimum_gap_hours=st.integers(1, 72),
+    policy=st.text(max_size=10),
 )
 
 
@@ -144,6 +156,11 @@ class TestValidate:
             (custom(Step(23, payday_within_days=1)), "a day or more later"),
             (custom(Step(60 * 24), Step(1)), "within 60 days"),
             (custom(Step(24), final_action="burn"), "'burn' is none of"),
+            (custom(Step(24), invoice_action="forgive"), "'forgive' is none of"),
+            (custom(Step(24), gap_hours=0), "around Stripe's try must be 1 to 72"),
+            (custom(Step(24), backup_after=9), "before the backup method must be 0 to 8"),
+            (custom(Step(24), jitter_minutes=121), "minutes of spread must be 0 to 120"),
+            (custom(Step(24), minimum_gap_hours=0), "between two tries must be 1 to 72"),
             (made_of("nobody", "custom"), "'nobody' is none of"),
             (made_of("recoup", "magic"), "'magic' is none of"),
             (RetryRules("recoup", "smart"), "Stripe's"),
@@ -177,6 +194,10 @@ class TestFromJson:
             {"table": ["funds"]},
             {"version": None},
             {"engine": "nobody"},
+            {"gap_hours": "12"},
+            {"gap_hours": True},
+            {"debits_recurring": 1},
+            {"policy": None},
         ],
     )
     def test_refuses_what_it_did_not_write(self, change):
@@ -187,6 +208,50 @@ class TestFromJson:
     def test_refuses_missing_values(self):
         with pytest.raises(RulesError, match="engine"):
             RetryRules.from_json({})
+
+
+class TestRulesWrittenEarlier:
+    OLD = {
+        "engine": "recoup",
+        "strategy": "custom",
+        "steps": [{"wait_hours": 72, "at": "10:00", "payday_within_days": 0}],
+        "table": {},
+        "final_action": "cancel",
+        "name": "old",
+        "version": 1,
+    }
+
+    def test_are_read_with_the_careful_defaults(self):
+        rules = RetryRules.from_json(self.OLD)
+
+        assert rules == custom(Step(72, time(10)), final_action="cancel", name="old")
+        assert [rules.debits_recurring, rules.debits_one_off, rules.backup_after] == [
+            False,
+            False,
+            0,
+        ]
+        assert rules.invoice_action == "leave_open"
+        assert rules.minimum_gap == timedelta(hours=1)
+
+    def test_are_written_with_every_value(self):
+        assert RetryRules.from_json(self.OLD).to_json().keys() > self.OLD.keys()
+
+
+class TestKindsOfInvoice:
+    def test_what_is_switched_off_is_left_to_stripe(self):
+        rules = custom(Step(24), one_off=False, policy="VIP")
+
+        left = rules.for_invoice(recurring=False)
+
+        assert rules.for_invoice(recurring=True) is rules
+        assert (left.engine, left.strategy, left.steps) == ("stripe", "smart", ())
+        assert left.policy == "VIP"
+        left.validate()
+
+    def test_stripes_rules_are_for_both(self):
+        rules = RetryRules("stripe", "smart", recurring=False)
+
+        assert rules.for_invoice(recurring=True) is rules
 
 
 def test_hours_after_the_failure_become_waits():
