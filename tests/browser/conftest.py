@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from apps.accounts.models import Membership
 from tests.accounts.factories import MembershipFactory
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+# Long enough for a busy machine: only a test that fails waits so long.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +73,7 @@ def visitor(browser, live_server, membership, tmp_path) -> Iterator[Callable[...
             reduced_motion="reduce",
             **options,
         )
+        context.set_default_timeout(PATIENCE)
         # Everything a page needs comes from here: it works without a network.
         context.route(lambda url: not url.startswith((base, "data:")), lambda route: route.abort())
         if signed_in:

@@ -1,10 +1,12 @@
 """Journeys through the Transactions page."""
 
 import csv
+import re
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.steps import follow
 from tests.browser.test_every_page import violations
 from tests.customers.factories import CustomerFactory
 from tests.transactions.factories import TransactionFactory
@@ -42,7 +44,7 @@ def test_filter_failed_apply_export(visitor, merchant, downloads, script):
 
     expect(page.get_by_text("Mei Tanaka")).to_have_count(0)
     expect(page.locator("#summary")).to_contain_text("2 transactions")
-    assert "status=failed" in page.url
+    expect(page).to_have_url(re.compile("status=failed"))
     expect(page).to_have_title("Failed · Transactions · Willow Studio · Recoup")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export CSV").click()
@@ -63,13 +65,14 @@ def test_typing_searches_in_place_and_keeps_the_caret(visitor, merchant):
     expect(page.locator("#live")).to_contain_text("1 transaction")
     expect(search).to_be_focused()
     expect(search).to_have_value("amara")
-    assert page.url.endswith("?q=amara")
+    expect(page).to_have_url(re.compile(r"\?q=amara$"))
 
 
 def test_back_and_reload_bring_the_list_back(visitor, merchant):
     page = visitor().open(LIST)
     page.get_by_role("searchbox").fill("amara")
     expect(page.get_by_text("Luis Herrera")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?q=amara$"))
 
     page.reload()
     expect(page.get_by_role("searchbox")).to_have_value("amara")
@@ -84,7 +87,8 @@ def test_a_failed_update_keeps_the_rows_and_says_so(visitor, merchant):
     page = one.open(LIST)
     page.route("**/sales/transactions/?*", lambda route: route.fulfill(status=500, body="no"))
 
-    page.get_by_role("searchbox").fill("amara")
+    with page.expect_console_message(lambda message: "500" in message.text):
+        page.get_by_role("searchbox").fill("amara")
 
     expect(page.get_by_text("Couldn't update.")).to_be_visible()
     expect(page.get_by_text("Luis Herrera")).to_be_visible()
@@ -138,7 +142,7 @@ def test_keys_lead_to_search_and_pages(visitor, merchant):
 def test_the_theme_is_chosen_and_stays(visitor, merchant):
     page = visitor().open(LIST)
 
-    page.get_by_role("button", name="Dark").click()
+    follow(page.get_by_role("button", name="Dark"))
     page.reload()
 
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
