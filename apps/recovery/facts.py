@@ -97,6 +97,8 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         provider_has_retries=_provider_has_retries(case=case, seen=seen, tries=tries, now=now),
         card_tries=_card_tries(case=case, method=method, now=now),
         processing=seen.processing,
+        reference=case.stripe_invoice_id,
+        recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
     )
 
 

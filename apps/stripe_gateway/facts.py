@@ -5,7 +5,8 @@ and never with a Stripe object. Times are aware UTC; money is `dunning.Money`; i
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from apps.dunning.facts import Decline, Method
 from apps.dunning.money import Money
@@ -39,6 +40,7 @@ class CustomerFacts:
     default_method: Method | None = None  # invoice_settings.default_payment_method, if expanded
     default_method_id: str = ""
     default_source_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)  # the merchant's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class SubscriptionFacts:
     default_source_id: str = ""
     trial_end: dt.datetime | None = None
     collection_paused: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)  # the merchant's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class InvoiceFacts:
     method_field: str = ""  # subscription.default_payment_method, customer.default_source, …
     customer: CustomerFacts | None = None
     subscription: SubscriptionFacts | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)  # the merchant's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.accounts.models import Merchant
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services import takeover
+from apps.recovery.services.choosing import rules_in_words, segment_facts
 from apps.recovery.services.closing import close_case, end_of, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.evidence import settle_by_evidence
@@ -157,7 +158,7 @@ def _open_case(
     failed_at = first_failure(merchant=merchant, invoice=invoice, now=seen_at)
     if failed_at is None:
         return None
-    rules = OBSERVE if is_import else rules_for(merchant)
+    rules = OBSERVE if is_import else rules_for(merchant, segment_facts(invoice, now=now))
     ours = rules.engine == "recoup"
     subscription = invoice.subscription
     is_history = is_import and invoice.status != "open"
@@ -192,7 +193,7 @@ def _open_case(
     assert case is not None  # noqa: S101 - it was made or found above, in this transaction
     if created:
         who = "Recoup retries" if ours else "Stripe retries"
-        words = f"Payment failed. {who}, by the rules “{rules.name or rules.strategy}”."
+        words = f"Payment failed. {who}, by the rules “{rules_in_words(rules)}”."
         if is_import:
             words = "Payment failed. Brought in from Stripe, where it was retried."
         append_event(
@@ -204,6 +205,7 @@ def _open_case(
             data={
                 "engine": case.engine,
                 "rules": rules.name,
+                "policy": rules.policy,
                 "counts_as_failure": not invoice.requires_action,
             },
         )

@@ -81,6 +81,12 @@ def rows(answer: object, *path: str) -> Iterator[Json]:
             yield item
 
 
+def labels(answer: object) -> dict[str, str]:
+    """Read an object's metadata: the merchant's own short texts."""
+    found = expanded(answer, "metadata") or {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
 def currency_of(answer: object) -> str:
     code = text(answer, "currency").lower()
     return code if len(code) == 3 else NO_CURRENCY

@@ -1,7 +1,7 @@
 """Customers and where they live."""
 
 from apps.stripe_gateway.facts import CustomerFacts
-from apps.stripe_gateway.readers.common import Json, dig, expanded, ident, own_id, text
+from apps.stripe_gateway.readers.common import Json, dig, expanded, ident, labels, own_id, text
 from apps.stripe_gateway.readers.methods import method_from
 
 
@@ -20,6 +20,7 @@ def customer_facts(answer: Json) -> CustomerFacts:
         default_method=method_from(default) or method_from(dig(answer, "default_source")),
         default_method_id=ident(answer, "invoice_settings", "default_payment_method"),
         default_source_id=ident(answer, "default_source"),
+        metadata=labels(answer),
     )
 
 

@@ -16,6 +16,7 @@ from apps.stripe_gateway.readers.common import (
     dig,
     expanded,
     ident,
+    labels,
     moment,
     money,
     own_id,
@@ -96,6 +97,7 @@ def invoice_facts(
         subscription=subscription_facts(subscription, product_names=product_names)
         if subscription
         else None,
+        metadata=labels(answer),
     )
 
 

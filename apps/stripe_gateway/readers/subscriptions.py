@@ -15,6 +15,7 @@ from apps.stripe_gateway.readers.common import (
     dig,
     expanded,
     ident,
+    labels,
     moment,
     own_id,
     rows,
@@ -74,6 +75,7 @@ def subscription_facts(
         default_source_id=ident(answer, "default_source"),
         trial_end=moment(answer, "trial_end"),
         collection_paused=expanded(answer, "pause_collection") is not None,
+        metadata=labels(answer),
     )
 
 
