@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/retries/", include("apps.retry_settings.urls")),
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
     path("webhooks/", include("apps.webhooks.urls")),
+    path("", include("apps.web.urls")),
     path("admin/", admin.site.urls),
     path("", include("apps.accounts.urls")),
 ]

@@ -129,16 +129,31 @@
     for (const menu of root.querySelectorAll(".menu:popover-open")) menu.hidePopover();
   });
 
-  // Keys: "/" goes to the search field, "g" then a letter to a page. Never while typing.
+  // Columns: a move takes place in the menu; without script the button sends the form.
+  on("click", (event) => {
+    const button = event.target.closest("[data-movable] [name=move]");
+    const item = button?.closest("li");
+    if (!item) return;
+    event.preventDefault();
+    const up = button.value.startsWith("up");
+    const other = up ? item.previousElementSibling : item.nextElementSibling;
+    if (other) other[up ? "before" : "after"](item);
+    button.focus();
+  });
+
+  // Keys: "/" goes to the search field, "?" shows the keys, "g" then a letter leads to a page.
+  // Never while typing, and not for those who switched them off.
   let going = 0;
   on("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, [contenteditable], dialog[open]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing || "noKeys" in root.body.dataset || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") {
       const search = root.querySelector("[type=search]");
       if (!search) return;
       event.preventDefault();
       search.focus();
+    } else if (event.key === "?") {
+      root.getElementById("shortcuts")?.showModal();
     } else if (event.key === "g") {
       going = event.timeStamp;
     } else if (event.timeStamp - going < 1500) {

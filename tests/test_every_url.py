@@ -6,6 +6,8 @@ import pytest
 from django.urls import URLPattern, get_resolver, reverse
 
 from apps.accounts.models import Role
+from apps.web.preferences import views_of
+from apps.web.services import save_view
 from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
 from tests.recovery.factories import CaseFactory
 from tests.subscriptions.factories import SubscriptionFactory
@@ -44,6 +46,12 @@ RULES = {
     "retry_settings:save": Rule(Role.ADMIN, "post"),
     "customer_payments:settings": Rule(Role.VIEWER),
     "customer_payments:save": Rule(Role.ADMIN, "post"),
+    "web:save_columns": Rule(Role.VIEWER, "post"),
+    "web:save_view": Rule(Role.VIEWER, "post"),
+    "web:rename_view": Rule(Role.VIEWER, "post", record="view"),
+    "web:delete_view": Rule(Role.VIEWER, "post", record="view"),
+    "web:restore_view": Rule(Role.VIEWER, "post", record="view"),
+    "web:single_keys": Rule(Role.VIEWER, "post"),
     "switch_merchant": Rule(Role.VIEWER, "post"),
 }
 """Addresses of the dashboard. A new one must be named here, or in PUBLIC, or the test fails."""
@@ -94,6 +102,10 @@ def visit(client, name: str, record_id: int = NOBODY):
 
 
 def a_record(kind: str, merchant) -> int:
+    if kind == "view":
+        somebody = MembershipFactory(merchant=merchant)
+        save_view(membership=somebody, page="transactions", name="Mine", query="view=failed")
+        return views_of(somebody, "transactions")[0].id
     if kind == "transaction":
         return TransactionFactory(merchant=merchant).pk
     if kind == "subscription":

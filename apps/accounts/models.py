@@ -173,6 +173,11 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    preferences = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="How this person likes the pages: columns and views of lists, single keys.",
+    )
 
     class Meta:
         constraints = [

@@ -27,6 +27,7 @@ class MerchantRequest(HttpRequest):
     user: User
     merchant: Merchant
     role: Role
+    membership: Membership
     memberships: list[Membership]
     htmx: HtmxDetails
 
@@ -54,6 +55,7 @@ def allow(needed: Role) -> Callable[[MerchantView[P]], PlainView[P]]:
             allowed = cast(MerchantRequest, request)
             allowed.merchant = membership.merchant
             allowed.role = Role(membership.role)
+            allowed.membership = membership
             logs.note(merchant_id=membership.merchant_id)
             if not allowed.role.covers(needed):
                 raise PermissionDenied(f"{allowed.role} is not {needed}")

@@ -35,7 +35,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     form = ThemeForm(request.POST)
     if not form.is_valid():
         raise BadRequest("theme must be system, light or dark")
-    response = redirect(_safe_next(request))
+    response = redirect(safe_next(request))
     theme = form.cleaned_data["theme"]
     if theme == "system":
         response.delete_cookie("theme")
@@ -51,7 +51,8 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _safe_next(request: HttpRequest) -> str:
+def safe_next(request: HttpRequest) -> str:
+    """Return where a form asked to go on to; Home where that is no page of ours."""
     wanted = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -27,6 +27,8 @@ Status, Step = RecoveryCase.Status, RecoveryCase.Step
 RECENT_ROWS = 2_000
 """How many of the newest cases the choices of the filter form are gathered from."""
 
+ACCESS_KINDS = (CaseEvent.Kind.ACCESS_REVOKED, CaseEvent.Kind.ACCESS_GRANTED)
+
 NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 _OPEN = Q(status=Status.OPEN)
@@ -181,11 +183,17 @@ class CaseFilters:
 def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQuerySet:
     """Select cases, with what their rows show and sort by; an unknown view is Open.
 
-    Each row carries `unsettled`, the status of its attempt in flight, or None.
+    Each row carries `unsettled`, the status of its attempt in flight, and `access`, the kind of
+    the last event that changed access; None where there is none.
     """
     rows = RecoveryCase.objects.for_merchant(merchant).annotate(
         unsettled=Subquery(
             Attempt.objects.unsettled().filter(case=OuterRef("pk")).values("status")[:1]
+        ),
+        access=Subquery(
+            CaseEvent.objects.filter(case=OuterRef("pk"), kind__in=ACCESS_KINDS)
+            .order_by("-at", "-id")
+            .values("kind")[:1]
         ),
         next_try_sort=Coalesce(F("next_try_at"), Value(NEVER)),
     )

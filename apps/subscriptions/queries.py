@@ -45,6 +45,10 @@ SORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "-customer": ("-customer_name", "-id"),
         "next_payment": ("next_payment_sort", "id"),
         "-next_payment": ("-next_payment_sort", "-id"),
+        "-due": ("-currency", "-amount_due_minor", "-id"),
+        "due": ("currency", "amount_due_minor", "id"),
+        "past_due": ("past_due_sort", "id"),
+        "-past_due": ("-past_due_sort", "-id"),
         "next_try": ("next_try_sort", "id"),
         "-next_try": ("-next_try_sort", "-id"),
     }
@@ -140,6 +144,8 @@ def ordered(rows: SubscriptionQuerySet, *, sort: str) -> SubscriptionQuerySet:
         rows = rows.annotate(next_payment_sort=Coalesce("next_payment_at", Value(NEVER)))
     elif first == "next_try_sort":
         rows = rows.annotate(next_try_sort=Coalesce("next_try_at", Value(NEVER)))
+    elif first == "past_due_sort":
+        rows = rows.annotate(past_due_sort=Coalesce("past_due_since", Value(NEVER)))
     return rows.order_by(*terms)
 
 

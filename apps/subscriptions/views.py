@@ -12,6 +12,7 @@ from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.queries import methods_of
 from apps.recovery.models import RecoveryCase
 from apps.subscriptions import queries
+from apps.subscriptions.columns import SUBSCRIPTIONS
 from apps.subscriptions.exports import HEADER, export_rows
 from apps.subscriptions.forms import SubscriptionFilterForm
 from apps.subscriptions.models import Subscription
@@ -20,6 +21,7 @@ from apps.web.csv import csv_response
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
+from apps.web.tools import ListTools
 
 EXPORT_CHUNK = 2_000
 """Rows a server-side cursor hands over at a time."""
@@ -39,7 +41,8 @@ def subscription_list(request: MerchantRequest) -> HttpResponse:
         size=form.size,
     )
     scope = f"{form.scope} · " if form.scope else ""
-    context = {"form": form, "page": page, "summary": queries.summary(rows)}
+    tools = ListTools(SUBSCRIPTIONS, form, request.membership)
+    context = {"form": form, "page": page, "tools": tools, "summary": queries.summary(rows)}
     title = f"{scope}{gettext('Subscriptions')} · {request.merchant.name}"
     return render_list(
         request, app="subscriptions", context=context, query=form.query(), title=title

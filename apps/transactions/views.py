@@ -11,6 +11,7 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.recovery.models import RecoveryCase
 from apps.transactions import queries
+from apps.transactions.columns import TRANSACTIONS
 from apps.transactions.exports import HEADER, export_rows
 from apps.transactions.forms import TransactionFilterForm
 from apps.transactions.models import Transaction
@@ -18,6 +19,7 @@ from apps.web.csv import csv_response
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
+from apps.web.tools import ListTools
 
 EXPORT_CHUNK = 2_000
 """Rows a server-side cursor hands over at a time."""
@@ -35,7 +37,8 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
         size=form.size,
     )
     scope = f"{form.scope} · " if form.scope else ""
-    context = {"form": form, "page": page, "summary": queries.summary(rows)}
+    tools = ListTools(TRANSACTIONS, form, request.membership)
+    context = {"form": form, "page": page, "tools": tools, "summary": queries.summary(rows)}
     title = f"{scope}{gettext('Transactions')} · {request.merchant.name}"
     return render_list(
         request, app="transactions", context=context, query=form.query(), title=title

@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 
 from apps import clock
+from apps.accounts.current import current_membership
 from apps.accounts.models import Membership, Merchant, Role
 from apps.accounts.queries import ChargingStop, charging_stop
 from apps.web import navigation
 from apps.web.formats import zone_name, zone_place
+from apps.web.preferences import acts_on_single_keys
 
 THEMES = ("light", "dark")
 """Values of the theme cookie; anything else follows the system."""
@@ -76,6 +78,12 @@ class Shell:
     def can_configure(self) -> bool:
         """Whether this person may change settings."""
         return bool(self.role and self.role.covers(Role.ADMIN))
+
+    @cached_property
+    def single_keys(self) -> bool:
+        """Whether "/", "?" and "g" act for this person."""
+        found = current_membership(self._request) if self.memberships else None
+        return found is None or acts_on_single_keys(found)
 
     @cached_property
     def charging_stop(self) -> ChargingStop | None:

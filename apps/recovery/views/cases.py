@@ -14,22 +14,28 @@ from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.models import Customer
 from apps.dunning.rules import RetryRules
 from apps.recovery import queries, services
+from apps.recovery.columns import CASES
 from apps.recovery.forms import CaseFilterForm
 from apps.recovery.models import RecoveryCase
 from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
+from apps.web.tools import ListTools
 
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One line of the list; `retries_total` is None where no number is planned."""
+    """One line of the list; `retries_total` is None where no number is planned.
+
+    `access` is granted or revoked where the case changed it, else "".
+    """
 
     case: RecoveryCase
     customer: Customer | None
     shown: ShownStatus
     retries_total: int | None
+    access: str = ""
 
 
 @require_GET
@@ -50,6 +56,7 @@ def case_list(request: MerchantRequest) -> HttpResponse:
     context: dict[str, object] = {
         "form": form,
         "page": page,
+        "tools": ListTools(CASES, form, request.membership),
         "rows": list(case_rows(page.rows, merchant=merchant)),
         "is_new": not offered.currencies,
         "imported": services.imported_cases_to_take_over(merchant=merchant, now=local.now).count(),
@@ -75,4 +82,5 @@ def case_rows(cases: list[RecoveryCase], *, merchant: Merchant) -> Iterator[Case
             customer=customers.get(case.stripe_customer_id),
             shown=shown_status(case, unsettled=unsettled or ""),
             retries_total=retries_planned(case, RetryRules.from_json(case.rules)),
+            access=str(getattr(case, "access", None) or "").removeprefix("access_"),
         )

@@ -19,6 +19,7 @@ from apps.dunning.money import Money
 from apps.dunning.words import method_name, words
 from apps.web import stripe_links
 from apps.web.badges import badge_of
+from apps.web.columns import Column
 from apps.web.filters import ListForm
 from apps.web.formats import (
     format_date,
@@ -172,6 +173,12 @@ def sort_head(
         label,
         arrow,
     )
+
+
+@register.simple_tag
+def cell_label(column: Column) -> SafeString:
+    """Name a cell's column where rows turn into cards and heads cannot be seen."""
+    return format_html('<span class="cell-label" aria-hidden="true">{}</span> ', column.label)
 
 
 @register.simple_tag
