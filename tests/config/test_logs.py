@@ -221,7 +221,7 @@ def test_gunicorn_writes_through_the_redactor():
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.base", "LOG_FORMAT": "json"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
 

@@ -97,7 +97,7 @@ def test_worker_and_beat_are_healthy_while_their_heartbeat_is_fresh(services, na
         return subprocess.run(  # noqa: S603
             [sys.executable, *arguments],
             env=os.environ | {"DATABASE_URL": address},
-            timeout=30,
+            timeout=120,
             check=False,
         ).returncode
 

@@ -10,14 +10,13 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from tests.processes import evidence
 from tests.processes.stage import Stage
-
-_SHOWN = 12_000
 
 
 @pytest.fixture
 def stage(request, transactional_db, tmp_path, settings) -> Iterator[Stage]:
-    """Give a stage on the test database; nothing runs yet. Logs are shown when the test fails."""
+    """Give a stage on the test database; nothing runs yet. A test that fails shows how it stood."""
     url = urlsplit(os.environ["DATABASE_URL"])
     database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     with _broker() as broker_url:
@@ -25,9 +24,11 @@ def stage(request, transactional_db, tmp_path, settings) -> Iterator[Stage]:
         # The test and the processes share the sandbox's clock.
         settings.CLOCK_OFFSET_FILE = tmp_path / "sandbox" / "clock-offset"
         yield stage
+        shown = {"rows": evidence.rows(), "local Stripe": stage.stripe_says()}
         stage.stop_all()
-    for name, text in sorted(stage.logs().items()):
-        request.node.add_report_section("teardown", name, text[-_SHOWN:])
+    shown |= {name: evidence.worth_reading(text) for name, text in sorted(stage.logs().items())}
+    for name, text in shown.items():
+        request.node.add_report_section("teardown", name, text)
 
 
 @contextmanager

@@ -25,6 +25,9 @@ WORKER = (
 BEAT = "celery --app config beat --loglevel INFO --pidfile="
 WEB = "gunicorn config.wsgi --worker-class gthread --threads 4 --no-control-socket --log-level info"
 
+# Long enough for a busy machine: only a test that fails waits so long.
+PATIENCE = 240
+
 
 class Stripe(ServerProcess):
     """The words of the sandbox's control interface; the stage starts and ends its process."""
@@ -79,20 +82,24 @@ class Stage:
 
     def start_all(self) -> None:
         """Start everything and wait until /healthz is content."""
-        self.start("stripe")
-        until(lambda: self.stripe.get("") is not None, what="the local Stripe to answer")
+        self.start_stripe()
         for name in ("web", "worker", "beat"):
             self.start(name)
         self.wait_until_healthy()
 
+    def start_stripe(self):
+        """Start the local Stripe alone and return how things stand there."""
+        self.start("stripe")
+        return self.wait_until(lambda: self.stripe.get(""), what="the local Stripe to answer")
+
     def wait_until_healthy(self) -> None:
         """Wait until web, worker and beat are all at work."""
-        until(lambda: self.health()[0] == 200, what="/healthz to answer 200", seconds=90)
+        self.wait_until(lambda: self.health()[0] == 200, what="/healthz to answer 200")
 
     def health(self) -> tuple[int, dict[str, object]]:
         """Give the status and body of /healthz; status 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=60) as answer:  # noqa: S310
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -124,9 +131,23 @@ class Stage:
         """Give a person with an empty cookie jar."""
         return Browser(self.url)
 
-    def wait_until(self, condition: Callable[[], object], *, what: str, seconds: float = 60):
-        """Wait for something the processes do, and return what the condition gave."""
-        return until(condition, what=what, seconds=seconds)
+    def wait_until(self, condition: Callable[[], object], *, what: str):
+        """Wait for something the processes do, and return what the condition gave.
+
+        A process that ended by itself, say because somebody took its port, ends the waiting too.
+        """
+
+        def look():
+            found = condition()
+            for name, process in self.processes.items():
+                assert found or process.poll() is None, f"{name} ended while we waited for {what}"
+            return found
+
+        return until(look, what=what, seconds=PATIENCE)
+
+    def stripe_says(self) -> str:
+        """Say how things stand at the local Stripe, if it runs."""
+        return json.dumps(self.stripe.get("") if "stripe" in self.processes else None)
 
     def _log_file(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -135,7 +156,7 @@ class Stage:
         process = self.processes.pop(name)
         if process.poll() is None:
             os.killpg(process.pid, number)
-        return process.wait(timeout=15)
+        return process.wait(timeout=PATIENCE)
 
 
 class Browser:
@@ -149,7 +170,7 @@ class Browser:
 
     def get(self, path: str) -> str:
         """Load a page, following redirects, and return its text."""
-        with self._opener.open(self.url + path, timeout=20) as answer:
+        with self._opener.open(self.url + path, timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
     def post(self, path: str, *, form_at: str = "", **fields: str) -> str:
@@ -161,7 +182,7 @@ class Browser:
         request = urllib.request.Request(  # noqa: S310
             self.url + path, data=data, headers={"Referer": self.url + (form_at or path)}
         )
-        with self._opener.open(request, timeout=20) as answer:
+        with self._opener.open(request, timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
     def sign_in(self, email: str, password: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,10 +22,25 @@ SECRET = "whsec_server"
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+# Long enough for a busy machine: only a test that fails waits so long.
+PATIENCE = 120
+
+# Below the ports that systems give to outgoing connections: those come and go all the time, and one
+# could take a port between the look and the start of the process that is to listen there.
+PORTS = range(20_000, 32_000)
+_chance = random.SystemRandom()  # two runs with the same seed must not meet
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port of this machine where nothing listens."""
+    while True:
+        port = _chance.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class ServerProcess:
@@ -58,12 +74,12 @@ class ServerProcess:
             key,
             base_addresses={"api": self.url},
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=10),
+            http_client=stripe.RequestsClient(timeout=PATIENCE),
         )
 
     def get(self, path):
         try:
-            with urllib.request.urlopen(f"{self.url}/_sandbox/{path}", timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/_sandbox/{path}", timeout=PATIENCE) as answer:  # noqa: S310
                 return json.load(answer)
         except ConnectionError:
             return None
@@ -78,7 +94,7 @@ class ServerProcess:
             data=json.dumps(given).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             return json.load(answer)
 
     def do(self, action, /, **arguments):
@@ -86,7 +102,7 @@ class ServerProcess:
 
     def end(self, sign=signal.SIGTERM) -> int:
         self.process.send_signal(sign)
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=PATIENCE)
         self.errors = errors.decode()
         return self.process.returncode
 
@@ -128,7 +144,7 @@ def shop():
         thread.join()
 
 
-def until(condition, *, what: str, seconds: float = 60):
+def until(condition, *, what: str, seconds: float = PATIENCE):
     """Wait until the condition holds and return what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -22,7 +22,7 @@ def data(tmp_path_factory):
 
 def answers(data) -> bool:
     try:
-        psycopg.connect(database_url(data, "postgres"), connect_timeout=2).close()
+        psycopg.connect(database_url(data, "postgres"), connect_timeout=60).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -11,7 +11,7 @@ import pytest
 import stripe
 
 from apps.stripe_gateway.signature import verify_signature
-from tests.sandbox.server_process import SECRET, ServerProcess, server, shop, until
+from tests.sandbox.server_process import PATIENCE, SECRET, ServerProcess, server, shop, until
 
 pytestmark = pytest.mark.processes
 
@@ -214,7 +214,8 @@ class TestLife:
             running.end(sign)
             if sign is signal.SIGTERM:
                 assert running.process.returncode == 0, running.errors
-                assert time.monotonic() - started < 2
+                # Whoever stops it gives it ten seconds; a busy machine takes some of them.
+                assert time.monotonic() - started < 10
 
         with server(tmp_path) as running:
             after = running.get("")
@@ -237,7 +238,7 @@ class TestLife:
     def test_two_servers_never_share_a_folder(self, tmp_path):
         with server(tmp_path):
             second = ServerProcess(tmp_path)
-            _, errors = second.process.communicate(timeout=10)
+            _, errors = second.process.communicate(timeout=PATIENCE)
 
         assert second.process.returncode == 1
         assert "Another sandbox uses" in errors.decode()
@@ -245,7 +246,7 @@ class TestLife:
     def test_a_taken_port_is_one_clear_line(self, tmp_path):
         with server(tmp_path / "first") as running:
             second = ServerProcess(tmp_path / "second", options=(), port=running.port)
-            _, errors = second.process.communicate(timeout=10)
+            _, errors = second.process.communicate(timeout=PATIENCE)
 
         assert second.process.returncode == 1
         assert errors.decode().strip().splitlines() == [
