@@ -38,6 +38,7 @@ def work(now: Now, *, doubting: bool = True) -> int:
         webhooks.mark_due_cases(now=now())
     drained = webhooks.drain(now=now(), at_once=True)
     recovery.repeat_takeovers(now=now())
+    recovery.repeat_fixes(now=now())
     due = recovery.due_attempts(now=now())
     for attempt_id in due:
         recovery.run_attempt(attempt_id=attempt_id, now=now())

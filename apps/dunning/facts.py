@@ -78,7 +78,8 @@ class PaymentTry:
     """One charge that ran for the invoice, by Stripe, by us or by the customer.
 
     `reached_network` is False for a charge Stripe blocked itself: no bank saw it, and it does not
-    count in the card's budget.
+    count in the card's budget. `moves_schedule` is False for a try outside the schedule (by hand,
+    a new card, a backup): the next step stays where it was.
     """
 
     at: datetime
@@ -88,6 +89,7 @@ class PaymentTry:
     fingerprint: str = ""
     method_type: str = "card"
     reached_network: bool = True
+    moves_schedule: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class CaseFacts:
     `reference` names the invoice: what is spread over minutes is spread by it. `recurring` is
     False for a one-off invoice. `backups` are the customer's other methods; `backup_used` is True
     once one of them was tried for this invoice.
+    `behind_another` is True where another invoice of the same subscription is to be paid first: a
+    new card is not tried on this one by itself.
     """
 
     invoice_status: str
@@ -125,6 +129,7 @@ class CaseFacts:
     recurring: bool = True
     backups: tuple[BackupMethod, ...] = ()
     backup_used: bool = False
+    behind_another: bool = False
 
     @property
     def last_try(self) -> PaymentTry | None:

@@ -142,7 +142,7 @@ def _at_once(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision | N
 def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
     last, method = facts.last_try, facts.method
     recent = sum(one.at > now - timedelta(hours=24) for one in facts.tries)
-    if method is None or recent >= TRIES_A_DAY_AT_ONCE:
+    if method is None or facts.behind_another or recent >= TRIES_A_DAY_AT_ONCE:
         return None
     since = last.at if last else facts.first_failed_at
     another = last is not None and not same_method(last, method)

@@ -66,9 +66,8 @@ def due_for(facts: CaseFacts, ladder: Sequence[Step], *, earliest: datetime) -> 
     day. A payday may move it either way, always to a later day than the try before.
     """
     step = ladder[facts.retries_made]
-    last = facts.last_try
-    base = last.at if last else facts.first_failed_at
     wait = timedelta(hours=step.wait_hours)
+    base = _base(facts, wait)
     if step.at is None and not step.payday_within_days:
         return Due(max(base + wait, earliest))
     zone = zone_of(facts.zone)
@@ -83,6 +82,18 @@ def due_for(facts: CaseFacts, ladder: Sequence[Step], *, earliest: datetime) -> 
             return Due(found, payday)
     day = max(planned, min(natural, before.date() + _DAY))
     return Due(next_at(max(soonest, moment(day, at, zone)), at, zone))
+
+
+def _base(facts: CaseFacts, wait: timedelta) -> datetime:
+    """Return the try from which a step's wait counts.
+
+    One outside the schedule moves nothing that was still ahead of it; where the step's time had
+    passed already, the wait begins anew.
+    """
+    on_schedule = (one.at for one in facts.tries if one.moves_schedule)
+    base = max(on_schedule, default=facts.first_failed_at)
+    last = facts.last_try
+    return last.at if last and base + wait <= last.at else base
 
 
 def latest(facts: CaseFacts) -> datetime:

@@ -38,7 +38,7 @@ class RecoveryCaseAdmin(ReadOnlyAdmin):
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyAdmin):
     list_display = ["case", "number", "status", "due_at", "sent_at", "settled_at", "skip_reason"]
-    list_filter = ["status", "uses_step"]
+    list_filter = ["status", "trigger"]
     list_select_related = ["case"]
     search_fields = ["case__stripe_invoice_id", "stripe_charge_id", "key"]
     ordering = ["-due_at"]

@@ -30,6 +30,7 @@ class Seen:
     requires_action: bool
     subscription_status: str
     method: Method | None
+    attempt_count: int = 0
 
     @classmethod
     def of(cls, invoice: InvoiceFacts) -> "Seen":
@@ -44,6 +45,7 @@ class Seen:
             requires_action=invoice.requires_action,
             subscription_status=invoice.subscription.status if invoice.subscription else "",
             method=invoice.method,
+            attempt_count=invoice.attempt_count,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +78,9 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         payment_try(one)
         for one in Try.objects.filter(
             merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
-        ).exclude(status=Try.Status.PENDING)
+        )
+        .exclude(status=Try.Status.PENDING)
+        .select_related("attempt")
     )
     if seen.requires_action and not _awaits_authentication(tries):
         # A charge that waits for 3-D Secure has not failed; for the policy it is the same refusal.
@@ -99,7 +103,25 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         processing=seen.processing,
         reference=case.stripe_invoice_id,
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
+        behind_another=is_behind_another(case),
     )
+
+
+def is_behind_another(case: RecoveryCase) -> bool:
+    """Say whether another invoice of the case's subscription is to be paid first.
+
+    Only the newest invoice of a subscription ends its being past due; a payment plan collects its
+    oldest missed instalment first.
+    Source: https://docs.stripe.com/billing/subscriptions/overview
+    """
+    if not case.stripe_subscription_id:
+        return False
+    others = RecoveryCase.objects.filter(
+        merchant_id=case.merchant_id, stripe_subscription_id=case.stripe_subscription_id
+    )
+    if case.kind == RecoveryCase.Kind.PAYMENT_PLAN:
+        return others.open().filter(failed_at__lt=case.failed_at).exists()
+    return others.filter(failed_at__gt=case.failed_at).exists()
 
 
 def customer_zone(case: RecoveryCase) -> str:
@@ -124,6 +146,7 @@ def payment_try(one: Try) -> PaymentTry:
         fingerprint=one.fingerprint,
         method_type=one.method_type or "card",
         reached_network=one.reached_network,
+        moves_schedule=one.attempt is None or one.attempt.uses_step,
     )
 
 

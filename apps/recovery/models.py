@@ -6,7 +6,9 @@ an ordinal used once, and at most one attempt of a case running, processing or u
 
 import datetime as dt
 import uuid
-from typing import Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -51,6 +53,7 @@ class RecoveryCase(models.Model):
     class Engine(models.TextChoices):
         STRIPE = "stripe", "Stripe retries"
         RECOUP = "recoup", "Recoup retries"
+        GAPS = "gaps", "Recoup fills Stripe's gaps"
 
     class Takeover(models.TextChoices):
         """Where `auto_advance=false` stands; nothing is charged before it is confirmed."""
@@ -120,6 +123,14 @@ class RecoveryCase(models.Model):
     checked_at = models.DateTimeField(
         null=True, blank=True, help_text="When the invoice was last read for this case."
     )
+    fix_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set while a better card waits to be written at Stripe."
+    )
+    fix = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="That write, committed before it is sent: {method, field, key, trigger, actor}.",
+    )
 
     objects = RecoveryCaseQuerySet.as_manager()
 
@@ -137,12 +148,22 @@ class RecoveryCase(models.Model):
                 condition=Q(status="recovered") | Q(recovered_minor=0),
                 name="case_money_only_when_recovered",
             ),
+            models.CheckConstraint(
+                condition=Q(fix={}, fix_wanted_at=None)
+                | (~Q(fix={}) & Q(fix_wanted_at__isnull=False)),
+                name="case_fix_iff_wanted",
+            ),
         ]
         indexes = [
             models.Index(fields=["merchant", "status", "-failed_at"], name="case_by_status"),
             models.Index(fields=["merchant", "stripe_subscription_id"], name="case_by_sub"),
             models.Index(fields=["merchant", "stripe_customer_id"], name="case_by_customer"),
             models.Index(fields=["decide_by"], condition=Q(status="open"), name="case_to_decide"),
+            models.Index(
+                fields=["fix_wanted_at"],
+                condition=Q(fix_wanted_at__isnull=False),
+                name="case_to_fix",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -155,12 +176,15 @@ class RecoveryCase(models.Model):
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def due(self, *, now: dt.datetime) -> Self:
+        may_charge = Q(
+            case__engine=RecoveryCase.Engine.RECOUP,
+            case__takeover=RecoveryCase.Takeover.CONFIRMED,
+        ) | Q(case__engine=RecoveryCase.Engine.GAPS)
         return self.filter(
+            may_charge,
             status=Attempt.Status.SCHEDULED,
             due_at__lte=now,
             case__status=RecoveryCase.Status.OPEN,
-            case__engine=RecoveryCase.Engine.RECOUP,
-            case__takeover=RecoveryCase.Takeover.CONFIRMED,
             case__merchant__in=Merchant.objects.charging(),
         )
 
@@ -186,16 +210,39 @@ class Attempt(models.Model):
         SKIPPED = "skipped", "Skipped"
         UNKNOWN = "unknown", "Checking with Stripe"
 
+    class Trigger(models.TextChoices):
+        """Why an attempt exists. Only `schedule` spends a step; see `SPENDS_STEP`."""
+
+        SCHEDULE = "schedule", "Schedule"
+        MANUAL = "manual", "Retry now"
+        METHOD_CHANGED = "method_changed", "The card changed"
+        CUSTOMER_CONFIRMED = "customer_confirmed", "The customer confirmed"
+        LINK = "link", "The customer's link"
+        BACKUP = "backup", "Backup method"
+
     UNSETTLED = (Status.RUNNING, Status.PROCESSING, Status.UNKNOWN)
+    SPENDS_STEP: ClassVar[Mapping[str, bool]] = MappingProxyType(
+        {
+            Trigger.SCHEDULE: True,
+            Trigger.MANUAL: False,
+            Trigger.METHOD_CHANGED: False,
+            Trigger.CUSTOMER_CONFIRMED: False,
+            Trigger.LINK: False,
+            Trigger.BACKUP: False,
+        }
+    )
+    """Whether a try uses up and moves the schedule. A new trigger must say so here."""
+    ON_THE_SPOT = (Trigger.MANUAL, Trigger.LINK)
+    """Somebody waits for the answer: never put back to the schedule."""
 
     case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
     due_at = models.DateTimeField()
-    uses_step = models.BooleanField(
-        default=True, help_text="Whether it spends a step of the schedule; manual tries do not."
+    trigger = models.CharField(max_length=24, choices=Trigger, default=Trigger.SCHEDULE)
+    asked_by = models.CharField(
+        max_length=254, blank=True, help_text="Who asked for it, if anyone."
     )
-    asked_by = models.CharField(max_length=254, blank=True, help_text="Who clicked Retry now.")
     reasons = models.JSONField(default=list, help_text="[{code, text}] why this moment.")
     key = models.UUIDField(default=uuid.uuid4, unique=True)
 
@@ -237,6 +284,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of case {self.case_id} ({self.status})"
+
+    @property
+    def uses_step(self) -> bool:
+        """Whether it spends a step of the schedule."""
+        return self.SPENDS_STEP[self.trigger]
 
 
 class TryQuerySet(models.QuerySet["Try"]):

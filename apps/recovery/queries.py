@@ -134,13 +134,14 @@ def case_detail(*, merchant: Merchant, case_id: int, now: dt.datetime) -> CaseDe
         ),
         events=list(case.events.order_by("-at", "-id")),
         plan=plan(facts=facts, rules=rules, now=now) if facts and is_open else (),
-        retry_blocked=retry_blocked(case=case, now=now),
+        retry_blocked=retry_blocked(case=case, now=now, facts=facts),
     )
 
 
-def retry_blocked(*, case: RecoveryCase, now: dt.datetime) -> str:
+def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | None = None) -> str:
     """Say why Retry now is not possible, from what was last read; "" when it is.
 
+    `facts` are those of `stored_facts`, where the caller has them already.
     The worker asks the same rules again with a fresh read right before the charge.
     """
     if case.status != RecoveryCase.Status.OPEN:
@@ -149,7 +150,7 @@ def retry_blocked(*, case: RecoveryCase, now: dt.datetime) -> str:
         return stop.text
     if case.attempts.unsettled().exists():
         return "A charge is under way already."
-    facts = stored_facts(case=case, now=now)
+    facts = facts or stored_facts(case=case, now=now)
     if facts is None:
         return "The invoice has not been read yet."
     blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)

@@ -34,8 +34,9 @@ def settle_attempts(**_: object) -> None:
 
 @shared_task(name="recovery.advance_cases")
 def advance_cases(**_: object) -> None:
-    """Take over what is not confirmed yet, and carry out the end of what is over."""
+    """Repeat what is not confirmed yet, and carry out the end of what is over."""
     now = clock.now()
     services.repeat_takeovers(now=now)
+    services.repeat_fixes(now=now)
     for case_id in services.cases_to_finish(now=now):
         services.finish_case(case_id=case_id, now=now)

@@ -40,6 +40,7 @@ from apps.stripe_gateway.readers.subscriptions import product_ids, subscription_
 from apps.stripe_gateway.signature import verify_signature
 from apps.stripe_gateway.translation import our_errors
 from apps.stripe_gateway.transport import StripeAccount, use_http_client
+from apps.stripe_gateway.writes import set_default_method
 
 __all__ = [
     "StripeAccount",
@@ -58,6 +59,7 @@ __all__ = [
     "read_invoice",
     "read_payment_method",
     "read_subscription",
+    "set_default_method",
     "stop_stripe_retries",
     "use_http_client",
     "verify_signature",

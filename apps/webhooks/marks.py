@@ -19,6 +19,7 @@ OUTCOME_TYPES = frozenset({"charge.failed", "charge.succeeded", "charge.pending"
 CHANGES_OF_METHOD = frozenset(
     {"default_source", "default_payment_method", "invoice_settings", "sources"}
 )
+CHANGES_OF_DEFAULT = frozenset({"default_source", "invoice_settings"})
 CHANGES_OF_DATA = frozenset(
     {"card", "billing_details", "us_bank_account", "sepa_debit", "exp_month", "exp_year"}
 )
@@ -33,7 +34,8 @@ class Mark:
     """One object to read again.
 
     `hint` adds to what earlier events said: `changed_at` (ISO, a payment method's data changed),
-    `by_network`, `method_changed` (what is charged now may be another method), `payment_intent`,
+    `by_network`, `method_changed` (what is charged now may be another method), `default_changed`
+    (of a customer), `given` (a payment method the customer just gave), `payment_intent`,
     `must_read` (a known outcome is not enough). `wait` is in seconds of real time.
     """
 
@@ -68,12 +70,29 @@ def _marks(event: EventHint) -> tuple[Mark | None, ...]:
         case "subscription_schedule":
             return (Mark(Kind.SUBSCRIPTION, event.subscription_id),)
         case "customer":
-            return (_with_method_change(Mark(Kind.CUSTOMER, event.object_id), event),)
+            return (_customer_mark(event),)
         case "payment_method" | "card" | "bank_account" | "source":
             return (_method_mark(event),)
         case "setup_intent" | "checkout.session":
-            return (Mark(Kind.CUSTOMER, event.customer_id, {"method_changed": True}),)
+            return (
+                Mark(Kind.CUSTOMER, event.customer_id, {"method_changed": True}),
+                _given_mark(event),
+            )
     return ()
+
+
+def _customer_mark(event: EventHint) -> Mark:
+    mark = _with_method_change(Mark(Kind.CUSTOMER, event.object_id), event)
+    if CHANGES_OF_DEFAULT.isdisjoint(event.changed):
+        return mark
+    return Mark(mark.kind, mark.stripe_id, {**mark.hint, "default_changed": True})
+
+
+def _given_mark(event: EventHint) -> Mark | None:
+    """Look at the method that a finished setup left, where the event names it."""
+    if event.type != "setup_intent.succeeded" or not _is_id(event.payment_method_id):
+        return None
+    return Mark(Kind.PAYMENT_METHOD, event.payment_method_id, {"given": True})
 
 
 def _payment_mark(event: EventHint) -> Mark | None:
@@ -106,6 +125,8 @@ def _method_mark(event: EventHint) -> Mark:
     hint: dict[str, object] = {}
     if event.type == "payment_method.automatically_updated":
         hint = {"changed_at": event.created_at.isoformat(), "by_network": True}
+    elif event.type == "payment_method.attached":
+        hint = {"given": True}
     elif event.type.endswith(".updated") and (
         not event.changed or not CHANGES_OF_DATA.isdisjoint(event.changed)
     ):

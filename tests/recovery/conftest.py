@@ -7,11 +7,20 @@ from tests.accounts.factories import MerchantFactory
 from tests.recovery.builders import FAILED_AT
 from tests.recovery.fake_stripe import FakeStripe
 
+FAKED = (
+    "read_invoice",
+    "read_payment_method",
+    "stop_stripe_retries",
+    "pay_invoice",
+    "cancel_subscription",
+    "set_default_method",
+)
+
 
 @pytest.fixture
 def stripe(monkeypatch) -> FakeStripe:
     fake = FakeStripe()
-    for name in ("read_invoice", "stop_stripe_retries", "pay_invoice", "cancel_subscription"):
+    for name in FAKED:
         monkeypatch.setattr(client, name, getattr(fake, name))
     return fake
 

@@ -5,6 +5,7 @@ Its calls have the signatures of `apps.stripe_gateway.client`, which a test chec
 
 from dataclasses import replace
 
+from apps.dunning.facts import Method
 from apps.stripe_gateway.errors import GatewayError, NeedsAuthentication, PaymentDeclined
 from apps.stripe_gateway.facts import InvoiceFacts, SubscriptionFacts
 from tests.recovery.builders import a_subscription, an_invoice, failed_try, paid, taken_over
@@ -23,12 +24,28 @@ class FakeStripe:
         self.reads = 0
         self.takeovers: list[str] = []
         self.canceled: list[tuple[str, str]] = []
+        self.methods: dict[str, tuple[Method, str]] = {}
+        self.fix_errors: list[GatewayError] = []
+        self.fixes: list[tuple[str, str, str, str]] = []
 
     def read_invoice(self, *, account, invoice_id: str) -> InvoiceFacts:
         self.reads += 1
         if self.read_errors:
             raise self.read_errors.pop(0)
-        return self.invoice
+        return replace(self.invoice, id=invoice_id)
+
+    def read_payment_method(self, *, account, payment_method_id: str) -> tuple[Method, str]:
+        return self.methods[payment_method_id]
+
+    def set_default_method(
+        self, *, account, field: str, owner_id: str, payment_method_id: str, key: str
+    ) -> None:
+        self.fixes.append((field, owner_id, payment_method_id, key))
+        if self.fix_errors:
+            raise self.fix_errors.pop(0)
+        self.invoice = replace(
+            self.invoice, method=self.methods[payment_method_id][0], method_field=field
+        )
 
     def stop_stripe_retries(self, *, account, invoice_id: str, key: str) -> InvoiceFacts:
         self.takeovers.append(key)

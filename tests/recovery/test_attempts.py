@@ -31,6 +31,7 @@ from tests.recovery.builders import (
     failed_try,
     paid,
 )
+from tests.recovery.conftest import FAKED
 from tests.recovery.fake_stripe import FakeStripe
 
 Status = Attempt.Status
@@ -66,7 +67,7 @@ def settle(attempt, stripe, *answers, after=HOUR) -> Attempt:
 
 
 def test_the_fake_has_the_signatures_of_the_gateway():
-    for name in ("read_invoice", "stop_stripe_retries", "pay_invoice", "cancel_subscription"):
+    for name in FAKED:
         real, fake = getattr(client, name), getattr(FakeStripe, name)
         assert list(inspect.signature(real).parameters) == [
             one for one in inspect.signature(fake).parameters if one != "self"

@@ -59,7 +59,7 @@ def a_hint(type: str, kind: str, id: str = "x_1", **fields) -> EventHint:
         ),
         (
             a_hint("customer.updated", "customer", "cus_1", changed=("invoice_settings",)),
-            Mark(Kind.CUSTOMER, "cus_1", {"method_changed": True}),
+            Mark(Kind.CUSTOMER, "cus_1", {"method_changed": True, "default_changed": True}),
         ),
         (
             a_hint(
@@ -88,7 +88,7 @@ def a_hint(type: str, kind: str, id: str = "x_1", **fields) -> EventHint:
         ),
         (
             a_hint("payment_method.attached", "payment_method", "pm_1"),
-            Mark(Kind.PAYMENT_METHOD, "pm_1"),
+            Mark(Kind.PAYMENT_METHOD, "pm_1", {"given": True}),
         ),
         (
             a_hint(

@@ -254,7 +254,7 @@ def test_a_subscription_canceled_by_the_customer_stops_its_case(world):
     assert Subscription.objects.get().status == "canceled"
 
 
-def test_a_new_card_has_the_open_invoice_looked_at_again(world):
+def test_a_new_card_pays_the_open_invoice_at_once(world):
     recoup_retries(world)
     invoice = world.failed_renewal(cards.declines("stolen_card"))
     world.sync()
@@ -263,11 +263,10 @@ def test_a_new_card_has_the_open_invoice_looked_at_again(world):
     world.sandbox.replace_card(invoice["customer"])
     calls = world.sync()
 
-    assert calls["GET", "/v1/invoices/{id}"] == 1
+    assert calls["POST", "/v1/invoices/{id}/pay"] == 1
     case = RecoveryCase.objects.get()
-    assert case.next_step == "retry"
-    assert case.next_try_at - world.now < timedelta(minutes=1)
-    assert Transaction.objects.get().status == "retrying"
+    assert (case.status, case.attempts.get().trigger) == ("recovered", "method_changed")
+    assert Transaction.objects.get().status == "recovered"
 
 
 def test_a_card_updated_by_its_network_is_noted(world):

@@ -52,7 +52,7 @@ def test_hints_of_several_events_add_up(merchant):
     taken(id="evt_2", type="payment_method.attached", subject=card)
 
     hint = DirtyObject.objects.get().hint
-    assert hint == {"changed_at": NOW.isoformat(), "by_network": True}
+    assert hint == {"changed_at": NOW.isoformat(), "by_network": True, "given": True}
 
 
 def test_an_unknown_type_is_done_at_once(merchant):

@@ -3,6 +3,7 @@
 from apps.recovery.services.attempts import carry_out, due_attempts, run_attempt
 from apps.recovery.services.events import append_event
 from apps.recovery.services.finishing import cases_to_finish, finish_case
+from apps.recovery.services.fixing import Fixed, fix_and_collect, repeat_fixes
 from apps.recovery.services.imported import (
     CountChanged,
     imported_cases_to_take_over,
@@ -19,6 +20,7 @@ from apps.recovery.services.takeover import repeat_takeovers
 
 __all__ = [
     "CountChanged",
+    "Fixed",
     "NotNow",
     "Started",
     "append_event",
@@ -27,10 +29,12 @@ __all__ = [
     "cases_to_read",
     "due_attempts",
     "finish_case",
+    "fix_and_collect",
     "imported_cases_to_take_over",
     "observe_invoice",
     "refresh_case",
     "reopen",
+    "repeat_fixes",
     "repeat_takeovers",
     "retry_now",
     "run_attempt",

@@ -4,6 +4,7 @@ import datetime as dt
 
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
+from apps.recovery.services.methods import NETWORK, fixed_before
 from apps.recovery.services.planning import skip_attempt
 from apps.stripe_gateway.facts import InvoiceFacts
 
@@ -104,12 +105,16 @@ def _recovery_data(*, case: RecoveryCase, invoice: InvoiceFacts | None) -> dict[
         .last()
     )
     attempt = paid_by.attempt if paid_by else None
+    fixed = fixed_before(attempt) if attempt else None
     subscription = invoice.subscription if invoice else None
     next_payment = subscription.current_period_end if subscription else None
     return {
         "charge": paid_by.stripe_charge_id if paid_by else "",
         "attempt": attempt.number if attempt else None,
         "asked_by": attempt.asked_by if attempt else "",
+        "trigger": attempt.trigger if attempt else "",
+        "fixed_at": _iso(fixed.at if fixed else None),
+        "fixed_by": fixed.actor if fixed else "",
         "amount_minor": case.recovered_minor,
         "currency": case.currency,
         "billing_date_before": _iso(case.billing_date_before),
@@ -117,7 +122,20 @@ def _recovery_data(*, case: RecoveryCase, invoice: InvoiceFacts | None) -> dict[
     }
 
 
+def _fixed_text(*, case: RecoveryCase, data: dict[str, object]) -> str:
+    """Say in one line when the card was mended and when it paid, on the merchant's clock."""
+    zone = case.merchant.zone
+    fixed_at = dt.datetime.fromisoformat(str(data["fixed_at"])).astimezone(zone)
+    paid_at = (case.closed_at or fixed_at).astimezone(zone)
+    who = "card network" if data["fixed_by"] == NETWORK else "customer"
+    same_day = fixed_at.date() == paid_at.date()
+    paid = f"{paid_at:%H:%M}" if same_day else f"on {paid_at:%d %b} at {paid_at:%H:%M}"
+    return f"Fixed by the {who} at {fixed_at:%H:%M}, paid {paid}."
+
+
 def _recovered_text(*, case: RecoveryCase, data: dict[str, object]) -> str:
+    if data["fixed_at"]:
+        return _fixed_text(case=case, data=data)
     days = ((case.closed_at or case.failed_at) - case.failed_at).days
     after = "the same day" if days == 0 else f"after {days} day{'' if days == 1 else 's'}"
     how = f", retry {data['attempt']}" if data["attempt"] else ""

@@ -4,6 +4,7 @@ import datetime as dt
 
 from apps.accounts.models import Merchant
 from apps.accounts.queries import charging_stop
+from apps.dunning.facts import CaseFacts
 from apps.dunning.policy import check_before_charge
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
@@ -40,5 +41,27 @@ def forbidden(
     if case.engine == RecoveryCase.Engine.RECOUP and stripe_goes_on:
         return "stripe_retries", "Stripe's own retries are on for this invoice again."
     facts = case_facts(case=case, seen=Seen.of(invoice), now=now)
+    if case.engine == RecoveryCase.Engine.GAPS:
+        beside = _beside_stripe(attempt=attempt, invoice=invoice, facts=facts)
+        if beside is not None:
+            return beside
     blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
     return (blocked.code, blocked.text) if blocked else None
+
+
+def _beside_stripe(
+    *, attempt: Attempt, invoice: InvoiceFacts, facts: CaseFacts
+) -> tuple[str, str] | None:
+    """Say whether Stripe's own schedule moved since a try in its gaps was planned.
+
+    How near to Stripe's next try a charge may stand is asked of every path afterwards; this is
+    about not knowing that time. Who asked in person is not held back by it.
+    """
+    if attempt.trigger in Attempt.ON_THE_SPOT:
+        return None
+    if facts.provider_has_retries and facts.provider_next_try_at is None:
+        return "stripe_time_unknown", "Stripe plans a try of its own and has not said when."
+    seen = attempt.case.seen.get("attempt_count", 0)
+    if attempt.sent_at is None and seen and invoice.attempt_count != seen:
+        return "stripe_tried", "Stripe tried by itself meanwhile; planned anew."
+    return None

@@ -35,7 +35,7 @@ def imported_cases_to_take_over(*, merchant: Merchant, now: dt.datetime) -> Reco
     cases = (
         RecoveryCase.objects.for_merchant(merchant).open().filter(source=RecoveryCase.Source.IMPORT)
     )
-    return cases.filter(failed_at__gt=now - rules.horizon) if rules.engine == "recoup" else cases
+    return cases if rules.engine == "stripe" else cases.filter(failed_at__gt=now - rules.horizon)
 
 
 def when_given_up(
@@ -82,12 +82,12 @@ def take_over_imported(
         by = user.display_name if user else "The operator"
         for case in cases:
             case.source = RecoveryCase.Source.LIVE
-            case.engine = Engine.RECOUP if ours else Engine.STRIPE
+            case.engine = Engine(rules.engine)
             case.rules = rules.to_json()
             case.takeover = Takeover.WANTED if ours else Takeover.NONE
             case.decide_by = now
             case.save(update_fields=["source", "engine", "rules", "takeover", "decide_by"])
-            who = "Recoup retries" if ours else "Stripe retries"
+            who = Engine(rules.engine).label
             append_event(
                 case=case,
                 kind=CaseEvent.Kind.TAKEOVER,

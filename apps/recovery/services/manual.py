@@ -15,6 +15,7 @@ from apps.recovery.services.attempts import LEASE
 from apps.recovery.services.closing import close_case, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.observing import refresh_case
+from apps.recovery.services.planning import next_number
 from apps.stripe_gateway.errors import GatewayError
 
 
@@ -44,13 +45,12 @@ def retry_now(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime)
             blocked = retry_blocked(case=case, now=now)
             if blocked:
                 raise NotNow(blocked)
-            last = case.attempts.order_by("-number").values_list("number", flat=True).first()
             attempt = Attempt.objects.create(
                 case=case,
-                number=(last or 0) + 1,
+                number=next_number(case),
                 status=Attempt.Status.RUNNING,
                 due_at=now,
-                uses_step=False,
+                trigger=Attempt.Trigger.MANUAL,
                 asked_by=user.email,
                 reasons=[{"code": "manual", "text": f"Asked for by {user.display_name}."}],
                 claimed_at=now,

@@ -180,7 +180,7 @@ def _open_case(
             "billing_date_before": (
                 subscription.current_period_end if subscription and not is_history else None
             ),
-            "engine": RecoveryCase.Engine.RECOUP if ours else RecoveryCase.Engine.STRIPE,
+            "engine": RecoveryCase.Engine(rules.engine),
             "rules": rules.to_json(),
             "takeover": (
                 RecoveryCase.Takeover.WANTED
@@ -192,7 +192,7 @@ def _open_case(
     case = lock_case(merchant=merchant, invoice_id=invoice.id)
     assert case is not None  # noqa: S101 - it was made or found above, in this transaction
     if created:
-        who = "Recoup retries" if ours else "Stripe retries"
+        who = RecoveryCase.Engine(rules.engine).label
         words = f"Payment failed. {who}, by the rules “{rules_in_words(rules)}”."
         if is_import:
             words = "Payment failed. Brought in from Stripe, where it was retried."

@@ -128,7 +128,7 @@ def put_back(*, attempt_id: int, again_at: dt.datetime, now: dt.datetime) -> Non
         if attempt.status == Attempt.Status.UNKNOWN:
             attempt.lease_until = timezone.now() + ASK_AGAIN
             attempt.save(update_fields=["lease_until"])
-        elif attempt.asked_by:  # the planned attempt keeps its own row
+        elif attempt.trigger in Attempt.ON_THE_SPOT:  # the planned attempt keeps its own row
             text = "Stripe did not take the request; nothing was charged. Try again."
             skip_attempt(attempt=attempt, code="stripe_busy", text=text, now=now)
         else:

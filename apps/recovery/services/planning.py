@@ -11,15 +11,25 @@ from apps.dunning.decision import (
     RetryAt,
     WaitForCustomer,
 )
+from apps.dunning.facts import CaseFacts
+from apps.dunning.guards import block_on
 from apps.dunning.policy import next_step
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.services.events import append_event
+from apps.recovery.services.methods import note_new_method
 from apps.stripe_gateway.facts import InvoiceFacts
 
 LOOK_AGAIN = dt.timedelta(hours=24)
 """How long a case goes without being read when nothing else is due: webhooks may be lost."""
+
+TRIGGER_OF_REASON = {
+    "card_changed": Attempt.Trigger.METHOD_CHANGED,
+    "customer_confirmed": Attempt.Trigger.CUSTOMER_CONFIRMED,
+    "backup_method": Attempt.Trigger.BACKUP,
+}
+"""Reasons of a try outside the schedule, as the policy names them."""
 
 
 def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> None:
@@ -37,6 +47,8 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
         facts = case_facts(case=case, seen=seen, now=now)
         decision = next_step(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
         _keep(case=case, decision=decision, now=now)
+        if facts.behind_another and isinstance(decision, WaitForCustomer):
+            _offer(case=case, facts=facts, now=now)
     case.save()
 
 
@@ -76,21 +88,23 @@ def _keep(*, case: RecoveryCase, decision: Decision, now: dt.datetime) -> None:
 
 def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> None:
     attempt = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
-    uses_step = decision.number > 0
+    trigger = trigger_of(decision)
     if attempt is None:
-        attempt = Attempt(case=case, number=_next_number(case))
-    elif (attempt.due_at <= now or attempt.claimed_at) and attempt.uses_step == uses_step:
+        attempt = Attempt(case=case, number=next_number(case))
+    elif (attempt.due_at <= now or attempt.claimed_at) and attempt.trigger == trigger:
         # Due already, or put back for some minutes: planning again must not push it away.
         case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
         case.decide_by = now + LOOK_AGAIN
         return
     changed = attempt.due_at != decision.due_at
     attempt.due_at = decision.due_at
-    attempt.uses_step = uses_step
+    attempt.trigger = trigger
     attempt.reasons = case.reasons
     attempt.save()
     case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
     case.decide_by = now + LOOK_AGAIN
+    if changed and trigger == Attempt.Trigger.METHOD_CHANGED:
+        note_new_method(case=case, now=now)
     if changed:
         append_event(
             case=case,
@@ -106,7 +120,17 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
         )
 
 
-def _next_number(case: RecoveryCase) -> int:
+def trigger_of(decision: RetryAt) -> Attempt.Trigger:
+    """Say why a planned try is made: a step of the schedule, or something that happened."""
+    if decision.number > 0:
+        return Attempt.Trigger.SCHEDULE
+    codes = {reason.code for reason in decision.reasons}
+    found = (trigger for code, trigger in TRIGGER_OF_REASON.items() if code in codes)
+    return next(found, Attempt.Trigger.METHOD_CHANGED)
+
+
+def next_number(case: RecoveryCase) -> int:
+    """Give the ordinal of the case's next attempt. The caller holds the case's row lock."""
     last = case.attempts.order_by("-number").values_list("number", flat=True).first()
     return (last or 0) + 1
 
@@ -168,3 +192,12 @@ def _wait(*, case: RecoveryCase, decision: WaitForCustomer, now: dt.datetime) ->
             text=decision.reasons[0].text,
             data={"what": decision.what, "until": decision.until.isoformat()},
         )
+
+
+def _offer(*, case: RecoveryCase, facts: CaseFacts, now: dt.datetime) -> None:
+    """Say of an older invoice that the customer did their part and a person may collect it."""
+    if block_on(facts, now=now) is not None:
+        return
+    text = "Another invoice of this subscription is collected first; retry this one by hand."
+    case.next_step = RecoveryCase.Step.NOTHING
+    case.reasons = [{"code": "behind_another", "text": text}]

@@ -14,6 +14,7 @@ from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.facts import Method
 from apps.dunning.words import method_name, words
+from apps.recovery.facts import Seen
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import CaseDetail, case_detail
 from apps.recovery.views.status import ShownStatus, shown_status
@@ -67,7 +68,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     moments = planned_moments(detail.attempts, detail.plan)
     method = detail.facts.method if detail.facts else None
     shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
-    by_stripe = shown.at if case.engine == Engine.STRIPE else None
+    by_stripe = _stripes_own(case, shown)
     planned = planned_items(moments, by_stripe=by_stripe)
     return {
         "detail": detail,
@@ -94,6 +95,13 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     }
 
 
+def _stripes_own(case: RecoveryCase, shown: ShownStatus) -> dt.datetime | None:
+    """Return when Stripe charges by itself, also where Recoup only fills its gaps."""
+    if case.engine == Engine.GAPS and case.status == Status.OPEN and case.seen:
+        return Seen.from_json(case.seen).next_payment_attempt
+    return shown.at if case.engine == Engine.STRIPE else None
+
+
 def method_card(method: Method | None) -> str:
     """Return the card that would be charged now; "" when there is none."""
     return method_name(method.brand or method.type, method.last4) if method else ""
@@ -101,7 +109,7 @@ def method_card(method: Method | None) -> str:
 
 def end_in_words(detail: CaseDetail) -> str:
     """Return what happens if every try fails."""
-    if detail.case.engine == Engine.STRIPE:
+    if detail.case.engine != Engine.RECOUP:
         return gettext("As set in Stripe")
     if not detail.case.stripe_subscription_id:
         return gettext("The invoice stays open")
@@ -133,9 +141,10 @@ def _strip(
     if under_way and not any(one.attempt_id == under_way.pk for one in detail.tries):
         label = gettext("Retry %(n)d") % {"n": under_way.number}
         marks.append(mark(label, "pending", under_way.claimed_at or under_way.due_at))
-    marks += [mark(gettext("Retry %(n)d") % {"n": number}, "planned", at) for number, at in moments]
+    ahead = [(at, gettext("Retry %(n)d") % {"n": number}) for number, at in moments]
     if by_stripe is not None:
-        marks.append(mark(gettext("Stripe"), "planned", by_stripe))
+        ahead.append((by_stripe, gettext("Stripe")))
+    marks += [mark(label, "planned", at) for at, label in sorted(ahead)]
     is_open = detail.case.status == Status.OPEN
     ending = gettext("If all fail: %(end)s") % {"end": end_in_words(detail)} if is_open else ""
     return strip_of(marks, ending=ending)

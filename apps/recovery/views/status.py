@@ -85,7 +85,7 @@ def _unsettled_words(status: str) -> str:
 
 def retries_planned(case: RecoveryCase, rules: RetryRules) -> int | None:
     """Return how many retries the rules hold for the last reason; None when no number is known."""
-    if case.engine != RecoveryCase.Engine.RECOUP:
+    if case.engine == RecoveryCase.Engine.STRIPE:
         return None
     if rules.strategy == "custom":
         return len(rules.steps)

@@ -57,10 +57,10 @@ def planned_items(
     moments: Sequence[tuple[int, dt.datetime]], *, by_stripe: dt.datetime | None
 ) -> tuple[Item, ...]:
     """Return what is still to come, latest first. `by_stripe` is when Stripe charges by itself."""
-    if by_stripe is not None:
-        return (_planned(gettext("Stripe tries again"), by_stripe),)
     items = [_planned(gettext("Retry %(n)d planned") % {"n": number}, at) for number, at in moments]
-    return tuple(reversed(items))
+    if by_stripe is not None:
+        items.append(_planned(gettext("Stripe tries again"), by_stripe))
+    return tuple(sorted(items, key=lambda item: item.at, reverse=True))
 
 
 def planned_moments(
@@ -137,6 +137,8 @@ def _failed(event: CaseEvent, cards: Mapping[str, str], *, is_first: bool) -> tu
 def _opened(event: CaseEvent) -> str:
     if event.data.get("engine") == RecoveryCase.Engine.STRIPE:
         return gettext("Stripe retries, Recoup watches")
+    if event.data.get("engine") == RecoveryCase.Engine.GAPS:
+        return gettext("Stripe retries, Recoup tries in the gaps between")
     preset = PRESETS.get(str(event.data.get("rules", "")))
     if preset is None:
         return gettext("Recoup retries, by your own rules")

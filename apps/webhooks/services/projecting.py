@@ -189,6 +189,8 @@ def _look_at_subscription(
 
 def _customer(row: DirtyObject, now: dt.datetime) -> None:
     """Read a customer, or only their open invoices where those bring the customer along."""
+    if row.hint.get("default_changed"):
+        _collect_with(row, now, customer_id=row.stripe_id)
     if row.hint.get("method_changed") and _look_at_cases(
         row.merchant, now, stripe_customer_id=row.stripe_id, status=RecoveryCase.Status.OPEN
     ):
@@ -215,10 +217,27 @@ def _payment_method(row: DirtyObject, now: dt.datetime) -> None:
         data_changed_at=dt.datetime.fromisoformat(said) if isinstance(said, str) else None,
         by_network=bool(row.hint.get("by_network")),
     )
-    if customer_id:
-        _look_at_cases(
-            row.merchant, now, stripe_customer_id=customer_id, status=RecoveryCase.Status.OPEN
-        )
+    if not customer_id:
+        return
+    if row.hint.get("given"):
+        _collect_with(row, now, customer_id=customer_id, payment_method_id=row.stripe_id)
+    _look_at_cases(
+        row.merchant, now, stripe_customer_id=customer_id, status=RecoveryCase.Status.OPEN
+    )
+
+
+def _collect_with(
+    row: DirtyObject, now: dt.datetime, *, customer_id: str, payment_method_id: str = ""
+) -> None:
+    """Put a card the customer just gave where payments failed, and charge with it at once."""
+    fixed = recovery.fix_and_collect(
+        merchant=row.merchant,
+        stripe_customer_id=customer_id,
+        payment_method_id=payment_method_id,
+        now=now,
+    )
+    if fixed.attempt_id is not None:
+        recovery.carry_out(attempt_id=fixed.attempt_id, now=now)
 
 
 def _charge(row: DirtyObject, now: dt.datetime) -> None:
