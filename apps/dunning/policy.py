@@ -89,6 +89,7 @@ def _forecast(facts: CaseFacts, rules: RetryRules, now: datetime) -> Iterator[Pl
             method_reference=facts.method.reference,
             fingerprint=facts.method.fingerprint,
             method_type=facts.method.type,
+            moves_schedule=step.number > 0,
         )
         facts = replace(
             facts,

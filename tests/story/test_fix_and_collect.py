@@ -1,9 +1,13 @@
 """Customers who give a better card are charged within seconds, wherever the old one stood."""
 
+from dataclasses import replace
+
 import pytest
 
-from apps.dunning.rules import RetryRules, steps_from_days
+from apps.dunning.presets import RECOMMENDED
+from apps.dunning.rules import steps_from_days
 from apps.recovery import services as recovery
+from apps.recovery.models import Attempt
 from sandbox import cards
 from tests.story.world import DAY, HOUR
 
@@ -84,7 +88,7 @@ def test_a_finished_checkout_setup_and_the_link_charge_once_together(world):
         merchant=world.merchant,
         stripe_customer_id=sold["customer"],
         payment_method_id=method["id"],
-        trigger="link",
+        trigger=Attempt.Trigger.LINK,
         now=world.now,
     )
     world.settle_down()  # the webhooks arrive while the charge is claimed
@@ -111,7 +115,8 @@ def test_a_card_that_fails_too_leaves_the_schedule_where_it_was(world):
 
 
 def test_several_open_invoices_the_newest_is_charged_and_the_older_offered(world):
-    long = RetryRules(engine="recoup", strategy="custom", steps=steps_from_days([1, 58]))
+    funds = steps_from_days([2, 59])
+    long = replace(RECOMMENDED, table={**RECOMMENDED.table, "funds": funds})
     world.choose(rules=long)
     sold = world.subscribe(cards.declines("stolen_card"))
     world.advance(61 * DAY + 3 * HOUR)
