@@ -1,15 +1,20 @@
 """What every test may rely on: a database server, started here where none is named."""
 
 import os
-import socket
 from collections.abc import Iterator
 
 import pytest
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
+from hypothesis import HealthCheck, settings
 
 from config.embedded import database_url, postgres_dir
 from sandbox import postgres
+from tests.sandbox.server_process import free_port
+
+# How long an example takes says nothing about the code where other work shares the machine.
+settings.register_profile("recoup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("recoup")
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,4 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
 @pytest.fixture
 def unused_tcp_port() -> int:
     """Give a port of this machine where nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_port()
