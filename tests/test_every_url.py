@@ -38,6 +38,7 @@ RULES = {
     "recovery:take_over": Rule(Role.ADMIN),
     "recovery:retry": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
+    "recovery:note": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),
     "retry_settings:settings": Rule(Role.VIEWER),
     "retry_settings:preview": Rule(Role.VIEWER, "post"),

@@ -1,5 +1,6 @@
 """The filter form of the list of cases."""
 
+from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -68,3 +69,13 @@ class CaseFilterForm(ListForm):
     @property
     def terms(self) -> tuple[str, ...]:
         return SORTS[self.sort_key]
+
+
+class NoteForm(forms.Form):
+    """A note on a case; `key` makes sending it twice one note."""
+
+    text = forms.CharField(max_length=500, strip=True)
+    key = forms.UUIDField()
+
+    def clean_key(self) -> str:
+        return str(self.cleaned_data["key"])

@@ -415,6 +415,7 @@ class CaseEvent(models.Model):
         ACCESS_REVOKED = "access_revoked", "Access revoked"
         ACCESS_GRANTED = "access_granted", "Access granted"
         MANUAL_RETRY = "manual_retry", "Retry now"
+        NOTE = "note", "Note"
 
     case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="events")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")

@@ -10,5 +10,6 @@ urlpatterns = [
     path("<int:case_id>/", views.case_page, name="case"),
     path("<int:case_id>/retry/", views.retry_case, name="retry"),
     path("<int:case_id>/stop/", views.stop_case, name="stop"),
+    path("<int:case_id>/note/", views.note_case, name="note"),
     path("<int:case_id>/reopen/", views.reopen_case, name="reopen"),
 ]

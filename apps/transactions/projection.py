@@ -6,11 +6,9 @@ run, a first purchase is never past due, paid elsewhere is no recovery.
 
 import datetime as dt
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from apps.dunning.codes import lookup
 from apps.dunning.facts import Decline
-from apps.dunning.timing import spoken
 from apps.transactions.models import Transaction
 
 Status = Transaction.Status
@@ -89,37 +87,6 @@ def status_of(payment: PaymentView) -> Shown:
     if payment.invoice_status == "uncollectible":
         return Shown(Status.FAILED, "Marked uncollectible")
     return _open(payment)
-
-
-def stripe_goes_on(
-    *,
-    invoice_status: str,
-    collection_method: str,
-    auto_advance: bool,
-    next_payment_attempt: dt.datetime | None,
-    failed: bool,
-    taken_over: bool,
-    zone: ZoneInfo,
-) -> str:
-    """Say in one line whether Stripe will charge again by itself; "" before the first failure.
-
-    A missing time is no proof that Stripe has stopped: it is also missing for a first failure in
-    accounts that use billing automations.
-    Source: https://docs.stripe.com/billing/automations
-    """
-    if invoice_status in ("paid", "void", "uncollectible"):
-        return "Stripe will not try again: closed" if failed else ""
-    if collection_method == "send_invoice":
-        return "Stripe will not try again: sent invoice"
-    if not failed:
-        return ""
-    if next_payment_attempt is not None:
-        return f"Stripe tries again on {spoken(next_payment_attempt, zone)}"
-    if taken_over:
-        return "Stripe will not try again: switched off because Recoup retries"
-    if auto_advance:
-        return "Time not set yet"
-    return "Stripe will not try again: tries used up"
 
 
 def _paid(payment: PaymentView) -> Shown:

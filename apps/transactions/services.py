@@ -7,11 +7,13 @@ from django.db import transaction
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
 from apps.customers.upsert import columns_of, save_changes, write_newer
+from apps.dunning.codes import lookup
+from apps.dunning.provider import stripe_goes_on
 from apps.dunning.words import words
 from apps.recovery.models import Attempt, RecoveryCase, Try
 from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts
 from apps.transactions.models import Transaction
-from apps.transactions.projection import CaseView, PaymentView, status_of, stripe_goes_on
+from apps.transactions.projection import CaseView, PaymentView, status_of
 
 FIRST_PURCHASE = ("incomplete", "incomplete_expired")
 
@@ -47,6 +49,7 @@ def project_invoice(
                 failed=invoice.attempt_count > 0 and bool(case or _has_failed(invoice)),
                 taken_over=case is not None and case.engine == RecoveryCase.Engine.RECOUP,
                 zone=merchant.zone,
+                waits_for_card=_waits_for_card(invoice),
             )
         if case is not None:
             case.refresh_from_db()
@@ -253,6 +256,16 @@ def _case_view(case: RecoveryCase) -> CaseView:
         retries=case.retries_made,
         won_by=max(won, default=None),
     )
+
+
+def _waits_for_card(invoice: InvoiceFacts) -> bool:
+    """Tell whether the last try was refused for good, and the same method would be charged."""
+    failed = [tried for tried in invoice.tries if tried.status == "failed" and tried.decline]
+    last = max(failed, key=lambda tried: tried.at, default=None)
+    if last is None or last.decline is None:
+        return False
+    is_same = not invoice.method or not last.method or invoice.method == last.method
+    return is_same and lookup(last.decline, last.method.type if last.method else "card").hard
 
 
 def _has_failed(invoice: InvoiceFacts) -> bool:

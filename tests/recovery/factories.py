@@ -3,7 +3,7 @@ import datetime as dt
 import factory
 
 from apps.dunning.presets import RECOMMENDED
-from apps.recovery.models import RecoveryCase
+from apps.recovery.models import RecoveryCase, Try
 from tests.accounts.factories import MerchantFactory
 
 SUNDAY_NOON = dt.datetime(2026, 11, 22, 17, 0, tzinfo=dt.UTC)
@@ -23,3 +23,23 @@ class CaseFactory(factory.django.DjangoModelFactory):
     engine = RecoveryCase.Engine.RECOUP
     takeover = RecoveryCase.Takeover.CONFIRMED
     rules = factory.LazyFunction(RECOMMENDED.to_json)
+
+
+class TryFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Try
+
+    merchant = factory.SubFactory(MerchantFactory)
+    stripe_charge_id = factory.Sequence(lambda n: f"ch_{n:06}")
+    stripe_payment_intent_id = factory.Sequence(lambda n: f"pi_{n:06}")
+    at = SUNDAY_NOON
+    status = Try.Status.FAILED
+    amount_minor = 14900
+    amount_due_minor = 14900
+    amount_remaining_minor = 14900
+    currency = "usd"
+    method_type = "card"
+    method_brand = "visa"
+    method_last4 = "3119"
+    failure_code = "card_declined"
+    decline_code = "insufficient_funds"

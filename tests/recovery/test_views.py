@@ -9,20 +9,22 @@ from django.urls import reverse
 
 from apps import clock
 from apps.accounts.models import AuditEntry, Role
-from apps.customers.models import Customer
+from apps.customers.models import Customer, PaymentMethod
 from apps.dunning.facts import Decline
-from apps.recovery import tasks
+from apps.recovery import extras, tasks
+from apps.recovery.extras import CaseAction, PlannedStep
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.services import observe_invoice, run_attempt
 from apps.stripe_gateway.errors import PaymentDeclined
 from tests.accounts.factories import MembershipFactory
 from tests.recovery.builders import DAY, FAILED_AT, HOUR, NO_FUNDS, VISA, failed_try
-from tests.recovery.factories import CaseFactory
+from tests.recovery.factories import CaseFactory, TryFactory
 
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("recovery:list")
 NOW = FAILED_AT + 3 * DAY
+KEY = "0c4d9f0e-8c0f-4a9b-9f6e-0d7c1b2a3f4e"
 LOST_CARD = Decline(code="card_declined", decline_code="lost_card")
 
 
@@ -119,7 +121,8 @@ class TestCase:
         places = [
             page.index(words)
             for words in (
-                "more retries planned",
+                "more steps planned",
+                "Retry 4 planned",
                 "Retry 3 planned",
                 "Retry 2 planned",
                 "Now",
@@ -191,6 +194,7 @@ class TestCase:
         assert "Next: waiting for the customer No retry until the card changes" in page
         assert "Stripe tries again" not in page
         assert "Stripe: planned" not in page
+        assert "it runs only if a new card is there" in page
 
     def test_a_recovered_case_says_what_came_back_and_by_which_try(
         self, client, merchant, stripe, owner
@@ -490,3 +494,110 @@ def test_the_day_a_retry_falls_on_is_the_merchants(client, merchant, stripe, own
 
     assert "Thu, Nov 5, 10:30 PM" in text(client.get(LIST))
     assert case.next_try_at.day == 6
+
+
+class TestMoreOnTheCase:
+    def test_the_card_budget_counts_tries_over_all_invoices(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+        for number in range(5):
+            TryFactory(
+                merchant=merchant,
+                stripe_invoice_id="in_other",
+                fingerprint=VISA.fingerprint,
+                at=NOW - (number + 1) * 5 * DAY,
+            )
+
+        page = text(client.get(address(case)))
+
+        assert "Card budget 6 of 15 in 30 days" in page
+        assert "0 of 10 in 24 hours" in page
+
+    def test_a_card_the_bank_renewed_says_so_and_promises_nothing(
+        self, client, merchant, stripe, owner
+    ):
+        case = failed(merchant, stripe)
+        moment = dt.datetime(2026, 11, 3, 15, tzinfo=dt.UTC)
+        PaymentMethod.objects.filter(stripe_payment_method_id=VISA.reference).delete()
+        PaymentMethod.objects.create(
+            merchant=merchant,
+            stripe_payment_method_id=VISA.reference,
+            type="card",
+            data_changed_at=moment,
+            updated_by_network_at=moment,
+            read_at=moment,
+        )
+
+        page = text(client.get(address(case)))
+
+        assert "Updated by the bank on Nov 3" in page
+        assert "no update can be promised" in page
+
+    def test_the_end_is_planned_after_the_last_retry(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+
+        page = text(client.get(address(case)))
+
+        assert page.index("If all retries fail Subscription") < page.index("Retry 8 planned")
+
+    def test_what_higher_floors_planned_and_offer_stands_on_it(
+        self, client, merchant, stripe, owner, monkeypatch
+    ):
+        case = failed(merchant, stripe)
+        step = PlannedStep(
+            NOW + HOUR, "envelope", "Email 2 planned", "“On hold”", "/mail/", "Preview"
+        )
+        action = CaseAction("Send reminder…", "/remind/", "paper-airplane")
+        monkeypatch.setattr(extras, "_planners", [lambda one: [step]])
+        monkeypatch.setattr(extras, "_offerers", [lambda one, role: [action]])
+
+        html = client.get(address(case)).content.decode()
+
+        assert '<a href="/mail/">Preview</a>' in html
+        assert re.search(r'<a href="/remind/">.*?Send reminder…', html, re.DOTALL)
+
+    def test_whether_stripe_goes_on_and_how_often_it_counts(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+
+        page = text(client.get(address(case)))
+
+        assert "Who retries Recoup Stripe will not try again: switched off because Recoup" in page
+        assert "Invoice status Open" in page
+
+
+class TestNotes:
+    def note(self, client, case, words="Called, pays on Friday", key=KEY):
+        return client.post(address(case, "note"), {"text": words, "key": key})
+
+    def test_a_note_stands_in_the_timeline_with_its_author(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+
+        response = self.note(client, case)
+
+        assert response["Location"] == address(case) + "#timeline-title"
+        page = text(client.get(address(case)))
+        assert "Note Called, pays on Friday" in page
+        assert owner.email in page
+
+    def test_sent_twice_it_is_one_note(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+
+        self.note(client, case)
+        self.note(client, case)
+
+        assert case.events.filter(kind=CaseEvent.Kind.NOTE).count() == 1
+
+    @pytest.mark.parametrize("words", ["", "   ", "x" * 501])
+    def test_nothing_and_too_much_is_no_note(self, client, merchant, stripe, owner, words):
+        case = failed(merchant, stripe)
+
+        response = self.note(client, case, words)
+
+        assert said(response) == ["Write a note of up to 500 characters."]
+        assert not case.events.filter(kind=CaseEvent.Kind.NOTE).exists()
+
+    def test_it_is_text_and_nothing_else(self, client, merchant, stripe, owner):
+        case = failed(merchant, stripe)
+
+        self.note(client, case, "<b>bold</b>")
+
+        assert "&lt;b&gt;bold&lt;/b&gt;" in client.get(address(case)).content.decode()

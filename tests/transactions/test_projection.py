@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apps.dunning.facts import Decline
+from apps.dunning.provider import stripe_goes_on
 from apps.transactions.models import Transaction
-from apps.transactions.projection import CaseView, PaymentView, Shown, status_of, stripe_goes_on
+from apps.transactions.projection import CaseView, PaymentView, Shown, status_of
 
 Status = Transaction.Status
 T0 = datetime(2026, 11, 18, 12, tzinfo=UTC)

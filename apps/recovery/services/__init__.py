@@ -10,6 +10,7 @@ from apps.recovery.services.imported import (
     take_over_imported,
 )
 from apps.recovery.services.manual import NotNow, Started, reopen, retry_now, stop_case
+from apps.recovery.services.notes import add_note
 from apps.recovery.services.observing import (
     cases_to_read,
     observe_invoice,
@@ -23,6 +24,7 @@ __all__ = [
     "Fixed",
     "NotNow",
     "Started",
+    "add_note",
     "append_event",
     "carry_out",
     "cases_to_finish",

@@ -1,6 +1,7 @@
 """The page of one case."""
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,13 @@ from apps import clock
 from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.facts import Method
+from apps.dunning.provider import stripe_goes_on
 from apps.dunning.words import method_name, words
+from apps.recovery.extras import offered_actions, planned_steps
 from apps.recovery.facts import Seen
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import CaseDetail, case_detail
+from apps.recovery.views.card import budgets_of, updated_by_bank_at
 from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of
 from apps.recovery.views.timeline import (
@@ -29,6 +33,12 @@ from apps.recovery.views.timeline import (
 from apps.web.formats import format_date
 from apps.web.htmx import wants_fragment
 
+WAITS_FOR_CARD = (
+    RecoveryCase.Step.NEW_CARD,
+    RecoveryCase.Step.NO_METHOD,
+    RecoveryCase.Step.AUTHENTICATION,
+)
+
 Engine, Status, Takeover = RecoveryCase.Engine, RecoveryCase.Status, RecoveryCase.Takeover
 
 
@@ -37,6 +47,7 @@ Engine, Status, Takeover = RecoveryCase.Engine, RecoveryCase.Status, RecoveryCas
 def case_page(request: MerchantRequest, case_id: int) -> HttpResponse:
     """Show one case; its parts alone when the page asks again while a charge is in flight."""
     context = case_context(detail=load_case(request.merchant, case_id), now=clock.now())
+    context["more_actions"] = offered_actions(context["case"], request.role)
     name = "_case.html" if wants_fragment(request, target="case") else "case.html"
     return render(request, f"recovery/{name}", context)
 
@@ -69,7 +80,8 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     method = detail.facts.method if detail.facts else None
     shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
     by_stripe = _stripes_own(case, shown)
-    planned = planned_items(moments, by_stripe=by_stripe)
+    ending = end_in_words(detail)
+    planned = planned_items(moments, by_stripe=by_stripe, steps=planned_steps(case), ending=ending)
     return {
         "detail": detail,
         "case": case,
@@ -86,7 +98,13 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "planned_soon": planned[-SOON:],
         "past": past_items(detail.events, tries=detail.tries),
         "tries": [_try_row(one, case) for one in reversed(detail.tries)],
-        "ending": end_in_words(detail),
+        "ending": ending,
+        "budgets": budgets_of(detail.facts, now=now),
+        "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
+        "stripe_line": _stripe_line(detail, shown),
+        "stripe_count": max((one.stripe_attempt_count for one in detail.tries), default=0),
+        "last_payment": detail.tries[-1] if detail.tries else None,
+        "note_key": uuid.uuid4(),
         "access": _access(detail.events),
         "ended_by": _ended_by(detail.events, case),
         "recovered_by": _recovered_by(detail.events),
@@ -116,6 +134,24 @@ def end_in_words(detail: CaseDetail) -> str:
     if detail.rules.final_action == "cancel":
         return gettext("Subscription is canceled")
     return gettext("Subscription stays past due")
+
+
+def _stripe_line(detail: CaseDetail, shown: ShownStatus) -> str:
+    """Return whether Stripe will charge again by itself, as last read; "" before the first read."""
+    case = detail.case
+    if not case.seen:
+        return ""
+    seen = Seen.from_json(case.seen)
+    return stripe_goes_on(
+        invoice_status=seen.status,
+        collection_method="charge_automatically" if seen.automatic else "send_invoice",
+        auto_advance=seen.auto_advance,
+        next_payment_attempt=seen.next_payment_attempt,
+        failed=True,
+        taken_over=case.engine == Engine.RECOUP,
+        zone=case.merchant.zone,
+        waits_for_card=shown.kind == "step" and shown.status in WAITS_FOR_CARD,
+    )
 
 
 def _strip(

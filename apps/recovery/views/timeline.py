@@ -10,11 +10,12 @@ from apps.dunning.decision import PlannedTry
 from apps.dunning.facts import Decline
 from apps.dunning.presets import PRESETS
 from apps.dunning.words import method_name, words
+from apps.recovery.extras import PlannedStep
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 
 Kind = CaseEvent.Kind
-SOON = 2
-"""Planned retries shown open; the later ones unfold."""
+SOON = 3
+"""Planned steps shown open; the later ones unfold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Item:
     code: str = ""
     actor: str = ""
     planned: bool = False
+    url: str = ""
+    link: str = ""
 
 
 _LOOKS: Mapping[str, tuple[str, str]] = {
@@ -50,17 +53,35 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.ACCESS_REVOKED: ("mute", "lock-closed"),
     Kind.ACCESS_GRANTED: ("ok", "lock-open"),
     Kind.MANUAL_RETRY: ("info", "user"),
+    Kind.NOTE: ("info", "pencil-square"),
 }
 
 
 def planned_items(
-    moments: Sequence[tuple[int, dt.datetime]], *, by_stripe: dt.datetime | None
+    moments: Sequence[tuple[int, dt.datetime]],
+    *,
+    by_stripe: dt.datetime | None,
+    steps: Sequence[PlannedStep] = (),
+    ending: str = "",
 ) -> tuple[Item, ...]:
-    """Return what is still to come, latest first. `by_stripe` is when Stripe charges by itself."""
+    """Return what is still to come, latest first. `by_stripe` is when Stripe charges by itself.
+
+    `steps` are those of the apps above; `ending` is what follows the last retry if all fail.
+    """
     items = [_planned(gettext("Retry %(n)d planned") % {"n": number}, at) for number, at in moments]
     if by_stripe is not None:
         items.append(_planned(gettext("Stripe tries again"), by_stripe))
-    return tuple(sorted(items, key=lambda item: item.at, reverse=True))
+    items += [
+        Item("mute", one.icon_name, one.title, one.at, one.text, "", "", True, one.url, one.link)
+        for one in steps
+    ]
+    if moments and ending and by_stripe is None:
+        last = moments[-1][1]
+        title = gettext("If all retries fail")
+        items.append(Item("mute", "no-symbol", title, last, ending, planned=True))
+    # The end stands after the retry it follows, though both have one moment.
+    ordered = sorted(items, key=lambda item: (item.at, item.text == ending), reverse=True)
+    return tuple(ordered)
 
 
 def planned_moments(
@@ -112,6 +133,8 @@ def _past(events: Sequence[CaseEvent], cards: Mapping[str, str]) -> Iterator[Ite
             title, text = gettext("Retry %(n)d asked for") % {"n": number}, ""
         elif event.kind in (Kind.RECOVERED, Kind.STOPPED, Kind.LOST):
             title, text = text.rstrip("."), ""
+        elif event.kind == Kind.NOTE:
+            title = gettext("Note")
         yield Item(
             tone,
             icon,

@@ -1,0 +1,67 @@
+"""What higher floors add to the page of a case: steps they planned, and actions they offer.
+
+An app above registers a function when it starts; this app calls it and knows nothing of it.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+
+from apps.accounts.models import Role
+from apps.recovery.models import RecoveryCase
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """Something that will happen unless the case ends before: a mail, a step of access.
+
+    `url` and `link` lead to a preview of it, where there is one.
+    """
+
+    at: dt.datetime
+    icon_name: str
+    title: str
+    text: str = ""
+    url: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAction:
+    """A link in the menu of a case; its page asks before it does anything."""
+
+    label: str | Promise
+    url: str
+    icon_name: str
+
+
+Planner = Callable[[RecoveryCase], Iterable[PlannedStep]]
+Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
+
+_planners: list[Planner] = []
+_offerers: list[Offerer] = []
+
+
+def register_planned(planner: Planner) -> None:
+    """Let an app above tell what it planned for an open case; called once, at start."""
+    _planners.append(planner)
+
+
+def register_actions(offerer: Offerer) -> None:
+    """Let an app above offer actions on a case to a role; called once, at start."""
+    _offerers.append(offerer)
+
+
+def planned_steps(case: RecoveryCase) -> list[PlannedStep]:
+    """Return what the apps above planned for a case, soonest first; nothing once it is closed."""
+    if case.status != RecoveryCase.Status.OPEN:
+        return []
+    found = [step for planner in _planners for step in planner(case)]
+    return sorted(found, key=lambda step: step.at)
+
+
+def offered_actions(case: RecoveryCase, role: Role) -> list[CaseAction]:
+    """Return what the apps above offer to do about a case."""
+    return [action for offerer in _offerers for action in offerer(case, role)]

@@ -1,0 +1,72 @@
+"""The card of a case: how much of its budget is spent, and when its bank last changed it."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils.translation import gettext, ngettext
+
+from apps.customers.models import PaymentMethod
+from apps.dunning.codes import kind_of
+from apps.dunning.facts import CaseFacts
+from apps.dunning.limits import limits_for
+from apps.recovery.models import RecoveryCase
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Tries made on one card of those its network allows in a span, over all invoices."""
+
+    used: int
+    tries: int
+    span: str
+
+    @property
+    def words(self) -> str:
+        values = {"used": self.used, "tries": self.tries, "span": self.span}
+        return gettext("%(used)d of %(tries)d in %(span)s") % values
+
+    @property
+    def is_spent(self) -> bool:
+        return self.used >= self.tries
+
+
+def budgets_of(facts: CaseFacts | None, *, now: dt.datetime) -> list[Budget]:
+    """Return the budgets of the card that would be charged next, the longest span first.
+
+    Empty for bank debits, which have limits of their own, and for a card without a fingerprint:
+    its tries on other invoices cannot be told.
+    """
+    method = facts.method if facts else None
+    if facts is None or method is None or not method.fingerprint:
+        return []
+    if kind_of(method.type) == "direct_debit":
+        return []
+    limits = sorted(limits_for(method.brand, now=now), key=lambda limit: -limit.window)
+    return [
+        Budget(
+            used=sum(at > now - limit.window for at in facts.card_tries),
+            tries=limit.tries,
+            span=_span(limit.window),
+        )
+        for limit in limits
+    ]
+
+
+def updated_by_bank_at(case: RecoveryCase, facts: CaseFacts | None) -> dt.datetime | None:
+    """Return when the bank last renewed the card that would be charged; None if it never did."""
+    if facts is None or facts.method is None or facts.method.changed_at is None:
+        return None
+    return (
+        PaymentMethod.objects.filter(
+            merchant_id=case.merchant_id, stripe_payment_method_id=facts.method.reference
+        )
+        .values_list("updated_by_network_at", flat=True)
+        .first()
+    )
+
+
+def _span(window: dt.timedelta) -> str:
+    if window.days > 1:
+        return ngettext("%(n)d day", "%(n)d days", window.days) % {"n": window.days}
+    hours = int(window.total_seconds() // 3600)
+    return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}
