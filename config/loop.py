@@ -17,7 +17,8 @@ def queue_of(task: str) -> str:
     """Give the queue of a task: charges wait for no mail, and nothing waits for mirror or import."""
     if task.startswith("recovery."):
         return "money"
-    return "low" if task in ("stripe_gateway.mirror", "webhooks.import_history") else "default"
+    slow = ("stripe_gateway.mirror", "webhooks.import_history", "exports.run_all")
+    return "low" if task in slow else "default"
 
 
 def route(name: str, *_: object, **__: object) -> dict[str, str]:
@@ -44,6 +45,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "webhooks.import_history": 60,
         "webhooks.reconcile": 24 * 60 * 60,
         "stripe_gateway.mirror": often,
+        "exports.run_all": often,
+        "exports.tidy": 5 * 60,
     }
     return {
         f"{SCHEDULE_PREFIX}{task}": {

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sales/recovery/", include("apps.recovery.urls")),
     path("settings/retries/", include("apps.retry_settings.urls")),
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
+    path("exports/", include("apps.exports.urls")),
     path("webhooks/", include("apps.webhooks.urls")),
     path("", include("apps.web.urls")),
     path("admin/", admin.site.urls),

@@ -32,6 +32,8 @@
   on("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    // A download leaves the page where it is: its dialog has done its work.
+    if (form.hasAttribute("data-again")) return form.closest("dialog")?.close();
     if (form.dataset.sent) event.preventDefault();
     else if (!event.defaultPrevented) form.dataset.sent = "yes";
   });

@@ -1,5 +1,6 @@
 """Every address of the product: who gets in, who does not, and that merchants never meet."""
 
+import uuid
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from apps.accounts.models import Role
 from apps.web.preferences import views_of
 from apps.web.services import save_view
 from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
+from tests.exports.factories import ExportFactory
 from tests.recovery.factories import CaseFactory
 from tests.subscriptions.factories import SubscriptionFactory
 from tests.transactions.factories import TransactionFactory
@@ -23,15 +25,14 @@ class Rule:
     needs: Role
     method: str = "get"
     record: str = ""
+    args: tuple[str, ...] = ()
 
 
 RULES = {
     "overview:home": Rule(Role.VIEWER),
     "subscriptions:list": Rule(Role.VIEWER),
-    "subscriptions:export": Rule(Role.VIEWER),
     "subscriptions:detail": Rule(Role.VIEWER, record="subscription"),
     "transactions:list": Rule(Role.VIEWER),
-    "transactions:export": Rule(Role.VIEWER),
     "transactions:detail": Rule(Role.VIEWER, record="transaction"),
     "recovery:list": Rule(Role.VIEWER),
     "recovery:case": Rule(Role.VIEWER, record="case"),
@@ -53,6 +54,13 @@ RULES = {
     "web:delete_view": Rule(Role.VIEWER, "post", record="view"),
     "web:restore_view": Rule(Role.VIEWER, "post", record="view"),
     "web:single_keys": Rule(Role.VIEWER, "post"),
+    "exports:list": Rule(Role.VIEWER),
+    "exports:new": Rule(Role.VIEWER, args=("transactions",)),
+    "exports:detail": Rule(Role.VIEWER, record="export"),
+    "exports:download": Rule(Role.VIEWER, record="export"),
+    "exports:cancel": Rule(Role.VIEWER, "post", record="export"),
+    "exports:retry": Rule(Role.VIEWER, "post", record="export"),
+    "exports:delete": Rule(Role.VIEWER, "post", record="export"),
     "switch_merchant": Rule(Role.VIEWER, "post"),
 }
 """Addresses of the dashboard. A new one must be named here, or in PUBLIC, or the test fails."""
@@ -80,6 +88,8 @@ OPERATOR = "admin"
 
 NOBODY = 0
 
+RecordId = int | uuid.UUID
+
 
 def names(patterns=None, prefix="") -> list[str]:
     """Return the names of all addresses, without those of the admin."""
@@ -93,16 +103,18 @@ def names(patterns=None, prefix="") -> list[str]:
     return found
 
 
-def address(name: str, record_id: int = NOBODY) -> str:
+def address(name: str, record_id: RecordId = NOBODY) -> str:
     rule = RULES[name]
-    return reverse(name, args=[record_id] if rule.record else [])
+    if rule.record == "export" and record_id == NOBODY:
+        record_id = uuid.UUID(int=NOBODY)
+    return reverse(name, args=[record_id] if rule.record else rule.args)
 
 
-def visit(client, name: str, record_id: int = NOBODY):
+def visit(client, name: str, record_id: RecordId = NOBODY):
     return getattr(client, RULES[name].method)(address(name, record_id))
 
 
-def a_record(kind: str, merchant) -> int:
+def a_record(kind: str, merchant) -> RecordId:
     if kind == "view":
         somebody = MembershipFactory(merchant=merchant)
         save_view(membership=somebody, page="transactions", name="Mine", query="view=failed")
@@ -111,6 +123,9 @@ def a_record(kind: str, merchant) -> int:
         return TransactionFactory(merchant=merchant).pk
     if kind == "subscription":
         return SubscriptionFactory(merchant=merchant).pk
+    if kind == "export":
+        somebody = merchant.memberships.first() or MembershipFactory(merchant=merchant)
+        return ExportFactory(merchant=merchant, user=somebody.user, ready=True).pk
     return CaseFactory(merchant=merchant).pk
 
 

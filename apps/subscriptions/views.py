@@ -1,7 +1,6 @@
-"""The Subscriptions page, its export, and one subscription."""
+"""The Subscriptions page and one subscription."""
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -13,18 +12,13 @@ from apps.customers.queries import methods_of
 from apps.recovery.models import RecoveryCase
 from apps.subscriptions import queries
 from apps.subscriptions.columns import SUBSCRIPTIONS
-from apps.subscriptions.exports import HEADER, export_rows
 from apps.subscriptions.forms import SubscriptionFilterForm
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
-from apps.web.csv import csv_response
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
 from apps.web.tools import ListTools
-
-EXPORT_CHUNK = 2_000
-"""Rows a server-side cursor hands over at a time."""
 
 PAYMENTS_SHOWN = 12
 
@@ -46,22 +40,6 @@ def subscription_list(request: MerchantRequest) -> HttpResponse:
     title = f"{scope}{gettext('Subscriptions')} · {request.merchant.name}"
     return render_list(
         request, app="subscriptions", context=context, query=form.query(), title=title
-    )
-
-
-@require_safe
-@allow(Role.VIEWER)
-def subscription_export(request: MerchantRequest) -> HttpResponseBase:
-    """Stream the whole filtered list, in the order it is shown."""
-    form = _form(request)
-    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
-    shown = queries.ordered(rows, sort=form.sort_key).iterator(chunk_size=EXPORT_CHUNK)
-    parts = ["subscriptions", form.file_word, f"{form.local.today:%Y-%m-%d}"]
-    return csv_response(
-        "-".join(part for part in parts if part) + ".csv",
-        [str(name) for name in HEADER],
-        export_rows(shown),
-        zone=form.local.zone,
     )
 
 

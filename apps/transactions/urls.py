@@ -6,6 +6,5 @@ app_name = "transactions"
 
 urlpatterns = [
     path("", views.transaction_list, name="list"),
-    path("export/", views.transaction_export, name="export"),
     path("<int:transaction_id>/", views.transaction_detail, name="detail"),
 ]

@@ -1,7 +1,6 @@
-"""The Transactions page, its export, and one transaction."""
+"""The Transactions page and one transaction."""
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -12,17 +11,12 @@ from apps.accounts.permissions import MerchantRequest, allow
 from apps.recovery.models import RecoveryCase
 from apps.transactions import queries
 from apps.transactions.columns import TRANSACTIONS
-from apps.transactions.exports import HEADER, export_rows
 from apps.transactions.forms import TransactionFilterForm
 from apps.transactions.models import Transaction
-from apps.web.csv import csv_response
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
 from apps.web.tools import ListTools
-
-EXPORT_CHUNK = 2_000
-"""Rows a server-side cursor hands over at a time."""
 
 
 @require_safe
@@ -42,22 +36,6 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
     title = f"{scope}{gettext('Transactions')} · {request.merchant.name}"
     return render_list(
         request, app="transactions", context=context, query=form.query(), title=title
-    )
-
-
-@require_safe
-@allow(Role.VIEWER)
-def transaction_export(request: MerchantRequest) -> HttpResponseBase:
-    """Stream the whole filtered list, in the order it is shown."""
-    form = _form(request)
-    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
-    shown = queries.ordered(rows, sort=form.sort_key).iterator(chunk_size=EXPORT_CHUNK)
-    parts = ["transactions", form.file_word, f"{form.local.today:%Y-%m-%d}"]
-    return csv_response(
-        "-".join(part for part in parts if part) + ".csv",
-        [str(name) for name in HEADER],
-        export_rows(shown),
-        zone=form.local.zone,
     )
 
 

@@ -87,6 +87,14 @@ BADGES: Mapping[str, Mapping[str, Badge]] = MappingProxyType(
             ("failed", _("Declined"), "bad", "x-mark"),
             ("pending", _("Processing"), "info", "clock"),
         ),
+        "export": _badges(
+            ("queued", _("Queued"), "mute", "clock"),
+            ("running", _("Running"), "info", "arrow-path"),
+            ("ready", _("Ready"), "ok", "check"),
+            ("failed", _("Failed"), "bad", "x-mark"),
+            ("canceled", _("Canceled"), "mute", "no-symbol"),
+            ("expired", _("Expired"), "mute", "clock"),
+        ),
         "invoice": _badges(
             ("draft", _("Draft"), "mute", "pencil-square"),
             ("open", _("Open"), "wait", "envelope-open"),

@@ -1,4 +1,4 @@
-"""CSV files that spreadsheets open safely, streamed row by row."""
+"""CSV files that spreadsheets open safely, streamed piece by piece."""
 
 import csv
 import datetime as dt
@@ -11,7 +11,13 @@ from django.http import StreamingHttpResponse
 BOM = "\ufeff"
 """Excel reads a file without it in the machine's own encoding."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""What makes a spreadsheet calculate a text cell; the last four are their full-width forms.
+
+Source: https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+LINE_END = "\r\n"
 _ROWS_PER_CHUNK = 200
 
 Cell = str | int | Decimal | dt.datetime | None
@@ -27,11 +33,8 @@ class _Line:
 
 
 def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: an apostrophe goes before one.
-
-    Source: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """Return text that no spreadsheet takes for a formula: an apostrophe goes before one."""
+    return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
 
 
 def cell(value: Cell, *, zone: ZoneInfo) -> str:
@@ -53,8 +56,8 @@ def csv_chunks(
 ) -> Iterator[str]:
     """Yield a CSV file with a byte order mark, some hundred rows at a time."""
     line = _Line()
-    writer = csv.writer(line)
-    writer.writerow(header)
+    writer = csv.writer(line, lineterminator=LINE_END)
+    writer.writerow([safe_cell(name) for name in header])
     chunk = [BOM, line.text]
     for row in rows:
         writer.writerow([cell(value, zone=zone) for value in row])
@@ -66,12 +69,8 @@ def csv_chunks(
         yield "".join(chunk)
 
 
-def csv_response(
-    name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, zone: ZoneInfo
-) -> StreamingHttpResponse:
-    """Answer with a CSV file to save as `name`; `rows` is read while it is sent."""
-    response = StreamingHttpResponse(
-        csv_chunks(header, rows, zone=zone), content_type="text/csv; charset=utf-8"
-    )
+def csv_response(name: str, chunks: Iterable[str | bytes]) -> StreamingHttpResponse:
+    """Answer with a CSV file to save as `name`; `chunks` are read while they are sent."""
+    response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -37,6 +37,11 @@ def views_of(membership: Membership, page: str) -> list[SavedView]:
     ]
 
 
+def export_of(membership: Membership, page: str) -> dict[str, Any]:
+    """Return what a person last chose for an export of a list; empty the first time."""
+    return dict(_of(membership.preferences, page).get("export", {}))
+
+
 def acts_on_single_keys(membership: Membership) -> bool:
     """Tell whether "/", "?" and "g" do something for this person."""
     return bool(membership.preferences.get("single_keys", True))

@@ -77,6 +77,15 @@ def restore_view(*, membership: Membership, view_id: int) -> str:
     return _change_view(membership, view_id, deleted=False)
 
 
+def keep_export(*, membership: Membership, page: str, choice: dict[str, object]) -> None:
+    """Keep what a person chose for an export of a list, for the next time."""
+
+    def change(preferences: dict[str, Any]) -> None:
+        _list(preferences, page)["export"] = choice
+
+    _write(membership, change)
+
+
 def keep_single_keys(*, membership: Membership, on: bool) -> None:
     """Keep whether single keys act."""
     _write(membership, lambda preferences: preferences.update(single_keys=on))

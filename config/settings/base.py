@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "apps.transactions",
     "apps.subscriptions",
     "apps.customer_payments",
+    "apps.exports",
     "apps.webhooks",
     "apps.reactions",
     "apps.overview",
@@ -129,6 +130,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+
+# Exports: longer lists than this are written in the background.
+EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=5_000)
 
 # Security
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)

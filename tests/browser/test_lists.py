@@ -46,13 +46,17 @@ def test_filter_failed_apply_export(visitor, merchant, downloads, script):
     expect(page.locator("#summary")).to_contain_text("2 transactions")
     expect(page).to_have_url(re.compile("status=failed"))
     expect(page).to_have_title("Failed · Transactions · Willow Studio · Recoup")
+    page.get_by_role("link", name="Export CSV").click()
+    expect(page.get_by_text("2 rows, filters: Failed")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export CSV").click()
+        page.get_by_role("button", name="Export 2 rows").click()
     path = downloads / download.value.suggested_filename
     download.value.save_as(path)
     rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     assert {row["Customer name"] for row in rows} == {"Amara Okafor", "Luis Herrera"}
     assert path.name.startswith("transactions-failed-")
+    if script:
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_typing_searches_in_place_and_keeps_the_caret(visitor, merchant):

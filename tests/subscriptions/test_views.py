@@ -1,6 +1,4 @@
-import csv
 import datetime as dt
-import io
 import re
 
 import pytest
@@ -16,7 +14,6 @@ from tests.transactions.factories import TransactionFactory
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("subscriptions:list")
-EXPORT = reverse("subscriptions:export")
 
 
 @pytest.fixture(autouse=True)
@@ -130,25 +127,6 @@ class TestList:
 
         with django_assert_max_num_queries(8):
             client.get(f"{LIST}?view=past_due")
-
-
-def test_the_export_holds_the_list(client, merchant):
-    SubscriptionFactory(merchant=merchant, past_due=True)
-    SubscriptionFactory(merchant=merchant)
-
-    response = client.get(f"{EXPORT}?view=past_due")
-
-    body = b"".join(response).decode("utf-8-sig")
-    (row,) = csv.DictReader(io.StringIO(body, newline=""))
-    expected = {
-        "Status": "Past due",
-        "Amount due": "149.00",
-        "Amount due (smallest unit)": "14900",
-        "Access": "Revoked",
-        "Next try": "2026-11-25T12:00:00-05:00",
-    }
-    assert expected.items() <= row.items()
-    assert "subscriptions-past-due-2026-11-22.csv" in response["Content-Disposition"]
 
 
 class TestDetail:

@@ -1,7 +1,5 @@
-import csv
 import datetime as dt
 import gzip
-import io
 import re
 
 import pytest
@@ -17,7 +15,7 @@ from tests.transactions.factories import SUNDAY_NOON, TransactionFactory
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("transactions:list")
-EXPORT = reverse("transactions:export")
+EXPORT = reverse("exports:new", args=["transactions"])
 HTMX = {"HX-Request": "true", "HX-Target": "results"}
 
 
@@ -37,11 +35,6 @@ def merchant(client):
 def text(response) -> str:
     """The page as it is read: tags gone, spaces single."""
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
-
-
-def export(client, query="") -> list[dict[str, str]]:
-    body = b"".join(client.get(f"{EXPORT}?{query}")).decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(body, newline="")))
 
 
 class TestList:
@@ -172,75 +165,6 @@ class TestFragment:
         headers = HTMX | {"HX-History-Restore-Request": "true"}
 
         assert b"<html" in client.get(LIST, headers=headers).content
-
-
-class TestExport:
-    def test_filter_failed_apply_export(self, client, merchant):
-        """As a Kajabi user knows it: the file holds the rows of the list, in its order."""
-        retrying = TransactionFactory(merchant=merchant, retrying=True)
-        TransactionFactory(merchant=merchant)
-        older = TransactionFactory(
-            merchant=merchant, failed=True, at=SUNDAY_NOON - dt.timedelta(days=2)
-        )
-        page = client.get(f"{LIST}?status=failed").content.decode()
-        (link,) = re.findall(r'id="export"[^>]*href="([^"]+)"', page)
-
-        response = client.get(link)
-
-        rows = export(client, "status=failed")
-        assert response.streaming
-        assert response["Content-Type"] == "text/csv; charset=utf-8"
-        assert 'filename="transactions-failed-2026-11-22.csv"' in response["Content-Disposition"]
-        assert b"".join(response).startswith(b"\xef\xbb\xbf")
-        assert [row["Stripe invoice ID"] for row in rows] == [
-            retrying.stripe_invoice_id,
-            older.stripe_invoice_id,
-        ]
-
-    def test_a_line_tells_amounts_codes_tries_and_times_with_their_offset(self, client, merchant):
-        TransactionFactory(merchant=merchant, retrying=True, amount_minor=9800, currency="jpy")
-
-        (row,) = export(client)
-
-        expected = {
-            "Amount": "9800",
-            "Amount (smallest unit)": "9800",
-            "Currency": "JPY",
-            "Status": "Retrying",
-            "Decline reason": "Insufficient funds",
-            "Decline code": "insufficient_funds",
-            "Failure code": "card_declined",
-            "Tries": "5",
-            "Date": "2026-11-22T12:00:00-05:00",
-            "Next try": "2026-11-25T12:00:00-05:00",
-            "Invoice status": "open",
-        }
-        assert expected.items() <= row.items()
-
-    def test_a_decimal_amount_is_exact(self, client, merchant):
-        TransactionFactory(merchant=merchant, amount_minor=14905)
-
-        (row,) = export(client)
-
-        assert (row["Amount"], row["Amount (smallest unit)"]) == ("149.05", "14905")
-
-    def test_a_name_that_is_a_formula_is_disarmed(self, client, merchant):
-        TransactionFactory(merchant=merchant, customer_name="=HYPERLINK(1)")
-
-        assert export(client)[0]["Customer name"] == "'=HYPERLINK(1)"
-
-    def test_the_whole_list_is_in_it_not_one_page(self, client, merchant):
-        for _ in range(60):
-            TransactionFactory(merchant=merchant)
-
-        assert len(export(client)) == 60
-
-    def test_few_queries_however_many_rows(self, client, merchant, django_assert_max_num_queries):
-        for _ in range(60):
-            TransactionFactory(merchant=merchant)
-
-        with django_assert_max_num_queries(5):
-            b"".join(client.get(EXPORT))
 
 
 class TestDetail:

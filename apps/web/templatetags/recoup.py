@@ -119,7 +119,7 @@ def _when_text(at: dt.datetime, style: str, shell: Shell, *, named_zone: bool) -
 def badge(kind: str, status: str) -> SafeString:
     """Show a status as icon and word: `{% badge "transaction" row.status %}`.
 
-    Kinds: transaction, subscription, access, case, step, attempt, try, invoice.
+    Kinds: transaction, subscription, access, case, step, attempt, try, invoice, export.
     """
     look = badge_of(kind, status)
     return format_html(
