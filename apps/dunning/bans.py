@@ -75,7 +75,7 @@ def _ban(one: PaymentTry, method: Method, facts: CaseFacts, now: datetime) -> Ba
     if one.succeeded or decline is None:
         return None
     row = codes.lookup(decline, one.method_type)
-    network = _network_retry(decline, method)
+    network = _network_retry(one, decline, method)
     word = codes.words(decline)
     if _needs_another_card(row, network) and same_card(one, method):
         return Ban(
@@ -93,7 +93,9 @@ def _ban(one: PaymentTry, method: Method, facts: CaseFacts, now: datetime) -> Ba
             f"{word}: the customer must confirm the payment with their bank.",
             "authentication",
         )
-    if row.hard or decline.advice_code == "do_not_try_again" or _paused(one, network, now):
+    listed = not codes.NO_RETRY_CODES.isdisjoint((decline.decline_code, decline.code))
+    advised = decline.advice_code == "do_not_try_again"
+    if listed or advised or row.hard or _paused(one, network, now):
         return Ban(
             one.at,
             "hard_decline",
@@ -113,5 +115,6 @@ def _paused(one: PaymentTry, network: frozenset[str], now: datetime) -> bool:
     return "never_30_days" in network and now < one.at + NETWORK_PAUSE
 
 
-def _network_retry(decline: Decline, method: Method) -> frozenset[str]:
-    return frozenset(row.retry for row in codes.network_rows(decline, method.brand.lower()))
+def _network_retry(one: PaymentTry, decline: Decline, method: Method) -> frozenset[str]:
+    rows = codes.network_rows(decline, method.brand.lower(), at=one.at)
+    return frozenset(row.retry for row in rows)

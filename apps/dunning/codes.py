@@ -12,8 +12,10 @@ Codes are an open set: an unknown one is treated as a soft decline, with few tri
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -25,6 +27,7 @@ from apps.dunning.words import words
 __all__ = [
     "ANOTHER_CARD_CATEGORIES",
     "DIRECT_DEBITS",
+    "HARD_LIST",
     "NO_RETRY_CODES",
     "CodeRow",
     "NetworkRow",
@@ -39,23 +42,29 @@ Kind = Literal["card", "error", "direct_debit"]
 Group = Literal["funds", "issuer", "technical", "limits", "unknown", "none"]
 """Which schedule a code follows; "none" has none: nothing is charged until somebody acts."""
 
-NO_RETRY_CODES = frozenset(
+NO_RETRY_PAGE = "https://docs.stripe.com/billing/revenue-recovery/smart-retries"
+_EIGHT = date(2024, 1, 1)  # listed by every copy that could be read
+_NINTH = date(2026, 11, 22)  # by the newest copy only; the day it was read
+
+HARD_LIST: Mapping[str, tuple[date, str]] = MappingProxyType(
     {
-        "incorrect_number",
-        "lost_card",
-        "pickup_card",
-        "stolen_card",
-        "revocation_of_authorization",
-        "revocation_of_all_authorizations",
-        "authentication_required",
-        "highest_risk_level",
-        "transaction_not_allowed",
+        "incorrect_number": (_EIGHT, NO_RETRY_PAGE),
+        "lost_card": (_EIGHT, NO_RETRY_PAGE),
+        "pickup_card": (_EIGHT, NO_RETRY_PAGE),
+        "stolen_card": (_EIGHT, NO_RETRY_PAGE),
+        "revocation_of_authorization": (_EIGHT, NO_RETRY_PAGE),
+        "revocation_of_all_authorizations": (_EIGHT, NO_RETRY_PAGE),
+        "authentication_required": (_EIGHT, NO_RETRY_PAGE),
+        "highest_risk_level": (_EIGHT, NO_RETRY_PAGE),
+        "transaction_not_allowed": (_NINTH, NO_RETRY_PAGE),
     }
 )
-"""The codes after which Stripe schedules retries but charges nothing without a new method.
+"""The nine codes after which Stripe schedules retries but charges nothing without a new method.
 
-Source: https://docs.stripe.com/billing/revenue-recovery/smart-retries, read on 2026-11-22.
+Each with the day since when it is known to be listed, and where. All nine hold at any time: a
+rule that forbids a charge is never waited for.
 """
+NO_RETRY_CODES = frozenset(HARD_LIST)
 
 ANOTHER_CARD_CATEGORIES = frozenset({"lost_stolen", "fraud_blocked", "revoked"})
 """Only another card number counts as a change; new data on the same card does not."""
@@ -133,6 +142,8 @@ class CodeRow:
 class NetworkRow:
     """What a card network says about trying again; `min_wait_hours` 0 means no stated wait.
 
+    It holds for declines from `valid_from` on.
+
     `retry` is yes, never, never_after_first, never_30_days, after_update, max_20_in_30_days or
     after_update_max_20_in_30_days.
     """
@@ -142,6 +153,7 @@ class NetworkRow:
     meaning: str
     retry: str
     min_wait_hours: int
+    valid_from: date = date.min
 
 
 def kind_of(method_type: str) -> Kind:
@@ -174,11 +186,14 @@ def lookup(decline: Decline, method_type: str = "card") -> CodeRow:
     )
 
 
-def network_rows(decline: Decline, brand: str = "") -> tuple[NetworkRow, ...]:
+def network_rows(
+    decline: Decline, brand: str = "", *, at: datetime | None = None
+) -> tuple[NetworkRow, ...]:
     """Return what the card network says: Mastercard by advice code, Visa by response code.
 
     The two use the same numbers for different things, so the column decides; a known `brand`
-    rules the other network out.
+    rules the other network out. `at` is when the decline came: a row not yet in force then is
+    left out.
     """
     found = (
         _network_table().get((network, code))
@@ -188,7 +203,7 @@ def network_rows(decline: Decline, brand: str = "") -> tuple[NetworkRow, ...]:
         )
         if brand in ("", "unknown", network)
     )
-    return tuple(row for row in found if row is not None)
+    return tuple(row for row in found if row and (at is None or row.valid_from <= at.date()))
 
 
 def all_rows() -> tuple[CodeRow, ...]:
@@ -228,10 +243,16 @@ def _network_table() -> Mapping[tuple[str, str], NetworkRow]:
             meaning=row["meaning"],
             retry=row["retry"],
             min_wait_hours=int(row["min_wait"].removesuffix("h") or 0),
+            valid_from=_valid_from(row["meaning"]),
         )
         for row in _read("network_advice_codes.csv")
     )
     return MappingProxyType({(row.network, row.code): row for row in rows})
+
+
+def _valid_from(meaning: str) -> date:
+    dated = re.search(r"from (\d{4}-\d\d-\d\d)", meaning)
+    return date.fromisoformat(dated[1]) if dated else date.min
 
 
 def _kind(value: str) -> Kind:

@@ -78,8 +78,9 @@ class PaymentTry:
     """One charge that ran for the invoice, by Stripe, by us or by the customer.
 
     `reached_network` is False for a charge Stripe blocked itself: no bank saw it, and it does not
-    count in the card's budget. `moves_schedule` is False for a try outside the schedule (by hand,
-    a new card, a backup): the next step stays where it was.
+    count in the card's budget. `moves_schedule` is False for a try outside the schedule: asked for
+    by a person, made because the card changed, or on a backup method; the schedule goes on as if
+    it had not been. `backup` tells the last kind.
     """
 
     at: datetime
@@ -90,6 +91,7 @@ class PaymentTry:
     method_type: str = "card"
     reached_network: bool = True
     moves_schedule: bool = True
+    backup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +136,19 @@ class CaseFacts:
     @property
     def last_try(self) -> PaymentTry | None:
         """The newest charge, whatever came of it."""
-        return _newest(self.tries)
+        return newest(self.tries)
+
+    @property
+    def backup_spent(self) -> bool:
+        """Whether the one charge on a backup method was made already."""
+        return self.backup_used or any(one.backup for one in self.tries)
 
     @property
     def last_failure(self) -> PaymentTry | None:
         """The newest charge that failed."""
-        return _newest([one for one in self.tries if not one.succeeded])
+        return newest([one for one in self.tries if not one.succeeded])
 
 
-def _newest(tries: Sequence[PaymentTry]) -> PaymentTry | None:
+def newest(tries: Sequence[PaymentTry]) -> PaymentTry | None:
     """Return the try with the latest time; of several at one moment the one listed last."""
     return max(reversed(tries), key=lambda one: one.at, default=None)

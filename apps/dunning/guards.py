@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from apps.dunning import codes
+from apps.dunning import codes, debits
+from apps.dunning.backup import with_backup
 from apps.dunning.bans import ban_on, changed_after, same_card, same_method
 from apps.dunning.decision import Blocked, Reason
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
-from apps.dunning.limits import DEBIT_SCHEMES, free_from, limits_for
+from apps.dunning.limits import free_from, limits_for
 from apps.dunning.rules import RetryRules
 from apps.dunning.timing import spoken, zone_of
 
@@ -35,14 +36,25 @@ class Floor:
 
 
 def check_before_charge(
-    *, facts: CaseFacts, rules: RetryRules, now: datetime, manual: bool = False
+    *,
+    facts: CaseFacts,
+    rules: RetryRules,
+    now: datetime,
+    manual: bool = False,
+    method: str = "",
 ) -> Blocked | None:
     """Say why a charge must not be made at `now`; None when it may go.
 
     Every path that charges asks right before the call, with facts just read: due attempts, a card
-    that changed, and a person's Retry now, which is `manual`.
+    that changed, a backup method, and a person's Retry now, which is `manual`. `method` names the
+    backup method that is to be charged; "" is what Stripe takes by itself.
     """
-    blocked = block_on(facts, now=now) or _stripe_is_about_to(facts, rules, now, manual)
+    if method:
+        charged = with_backup(facts, method, now=now)
+        if charged is None:
+            return Blocked("backup_gone", "The backup method cannot be used any more.", "later")
+        facts = charged
+    blocked = block_on(facts, rules, now=now) or _stripe_is_about_to(facts, rules, now, manual)
     if blocked:
         return blocked
     floor = max(floors(facts, rules, now=now), key=lambda one: one.at, default=None)
@@ -51,45 +63,52 @@ def check_before_charge(
     return None
 
 
-def block_on(facts: CaseFacts, *, now: datetime) -> Blocked | None:
-    """Return the first rule that forbids any charge in the present state of things."""
-    for guard in (_closed, _busy, _nothing_to_charge, _only_in_person, _hard, _debit):
-        if blocked := guard(facts, now):
+def block_on(facts: CaseFacts, rules: RetryRules, *, now: datetime) -> Blocked | None:
+    """Return the first guard rail that forbids any charge in the present state of things."""
+    for guard in GUARDS:
+        if blocked := guard(facts, rules, now):
             return blocked
     return None
 
 
 def floors(facts: CaseFacts, rules: RetryRules, *, now: datetime) -> Iterator[Floor]:
-    """Yield every rule that makes the next charge of the current method wait."""
+    """Yield every guard rail that makes the next charge of the current method wait."""
     method = facts.method
     if method is None:
         return
-    zone = zone_of(facts.zone)
     for one in facts.tries:
         if not one.succeeded and same_card(one, method):
             yield from _after_decline(one, method)
+    yield from _card_budget(facts, method, now)
     last = facts.last_try
     if last and same_method(last, method) and not changed_after(last.at, facts, now=now):
         apart = hours_in_words(int(rules.minimum_gap / timedelta(hours=1)))
         text = f"Tries on one card stand at least {apart} apart."
         yield Floor(last.at + rules.minimum_gap, Reason("minimum_gap", text))
+
+
+def _card_budget(facts: CaseFacts, method: Method, now: datetime) -> Iterator[Floor]:
     if codes.kind_of(method.type) == "direct_debit":
         return
+    known = set(facts.card_tries)
+    # A card without a fingerprint has no history: this invoice's own tries count at least.
+    own = (one for one in facts.tries if one.reached_network and same_card(one, method))
+    spent = [*facts.card_tries, *(one.at for one in own if one.at not in known)]
     for limit in limits_for(method.brand, now=now):
-        free = free_from(limit, facts.card_tries)
+        free = free_from(limit, spent)
         if free:
             days = limit.window.days
             span = f"{days} days" if days > 1 else "24 hours"
             text = (
                 f"Card budget used up: at most {limit.tries} tries in {span}; "
-                f"free again {spoken(free, zone)}."
+                f"free again {spoken(free, zone_of(facts.zone))}."
             )
             yield Floor(free, Reason("card_budget", text))
 
 
 def _after_decline(one: PaymentTry, method: Method) -> Iterator[Floor]:
     decline = one.decline or Decline("")
-    for row in codes.network_rows(decline, method.brand.lower()):
+    for row in codes.network_rows(decline, method.brand.lower(), at=one.at):
         if row.min_wait_hours:
             text = f"The card network asks to wait {hours_in_words(row.min_wait_hours)}."
             yield Floor(one.at + timedelta(hours=row.min_wait_hours), Reason("network_wait", text))
@@ -105,7 +124,7 @@ def hours_in_words(hours: int) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
-def _closed(facts: CaseFacts, now: datetime) -> Blocked | None:
+def _closed(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
     if facts.invoice_status != "open":
         return Blocked("invoice_not_open", f"The invoice is {facts.invoice_status}.", "stop")
     if facts.amount_remaining.minor <= 0:
@@ -116,7 +135,7 @@ def _closed(facts: CaseFacts, now: datetime) -> Blocked | None:
     return None
 
 
-def _busy(facts: CaseFacts, now: datetime) -> Blocked | None:
+def _busy(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
     if not facts.account_attached:
         return Blocked("account_detached", "The Stripe account is not connected.", "later")
     if facts.processing:
@@ -124,7 +143,12 @@ def _busy(facts: CaseFacts, now: datetime) -> Blocked | None:
     return None
 
 
-def _nothing_to_charge(facts: CaseFacts, now: datetime) -> Blocked | None:
+def _hard(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
+    ban = ban_on(facts, now=now)
+    return Blocked(ban.code, ban.text, "customer", needs=ban.needs) if ban else None
+
+
+def _nothing_to_charge(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
     if not facts.collected_automatically:
         text = "The invoice was sent to the customer, who pays it themselves."
         return Blocked("sent_invoice", text, "customer", needs="no_method")
@@ -133,7 +157,7 @@ def _nothing_to_charge(facts: CaseFacts, now: datetime) -> Blocked | None:
     return None
 
 
-def _only_in_person(facts: CaseFacts, now: datetime) -> Blocked | None:
+def _only_in_person(facts: CaseFacts, rules: RetryRules, now: datetime) -> Blocked | None:
     method = facts.method
     if method and method.type == "card" and method.country.upper() == "IN":
         text = "Cards issued in India are not retried; the customer must confirm each payment."
@@ -141,38 +165,20 @@ def _only_in_person(facts: CaseFacts, now: datetime) -> Blocked | None:
     return None
 
 
-def _hard(facts: CaseFacts, now: datetime) -> Blocked | None:
-    ban = ban_on(facts, now=now)
-    return Blocked(ban.code, ban.text, "customer", needs=ban.needs) if ban else None
+GUARDS: tuple[Callable[[CaseFacts, RetryRules, datetime], Blocked | None], ...] = (
+    _closed,
+    _busy,
+    _hard,  # hard list, then advice, then what the network says, then the category
+    _nothing_to_charge,
+    _only_in_person,
+    debits.mandate,
+    debits.scheme,
+)
+"""Asked in this order by every path; after them the waits of `floors`, then the schedule.
 
-
-def _debit(facts: CaseFacts, now: datetime) -> Blocked | None:
-    scheme = DEBIT_SCHEMES.get(facts.method.type) if facts.method else None
-    if facts.method is None or scheme is None:
-        return None
-    failed = _failed_debits(facts.tries, facts.method)
-    if not failed or changed_after(failed[-1].at, facts, now=now):
-        return None
-    row = codes.lookup(failed[-1].decline or Decline(""), failed[-1].method_type)
-    if row.group != "funds":
-        text = "A bank debit is only tried again when there was too little money."
-        return Blocked("debit_reason", text, "customer", needs="new_card")
-    if len(failed) > scheme.retries:
-        text = f"{scheme.name} allows {_times(scheme.retries)} and no more."
-        return Blocked("debit_limit", text, "customer", needs="new_card")
-    if now > failed[0].at + timedelta(days=scheme.period_days):
-        text = f"{scheme.name} allows tries within {scheme.period_days} days only."
-        return Blocked("debit_period", text, "customer", needs="new_card")
-    return None
-
-
-def _failed_debits(tries: Sequence[PaymentTry], method: Method) -> list[PaymentTry]:
-    failed = (one for one in tries if not one.succeeded and same_card(one, method))
-    return sorted(failed, key=lambda one: one.at)
-
-
-def _times(retries: int) -> str:
-    return "one retry" if retries == 1 else f"{retries} retries"
+The order decides which reason is named when several forbid the charge. No rule of a merchant
+takes one out.
+"""
 
 
 def _stripe_is_about_to(

@@ -1,4 +1,4 @@
-"""What card networks and debit schemes allow, as data."""
+"""What card networks and debit schemes allow, as data: each row with its source and its date."""
 
 from __future__ import annotations
 
@@ -47,7 +47,32 @@ CARD_LIMITS = (
             " kept for all. Read on 2026-11-22."
         ),
     ),
+    CardLimit(
+        network="visa",
+        tries=20,
+        window=timedelta(days=30),
+        valid_from=date(2025, 5, 25),
+        source=(
+            "https://docs.cielo.com.br/ecommerce-cielo-en/changelog/"
+            "new-limit-for-visa-retries-starting-may-25-2025. Read on 2026-11-22."
+        ),
+    ),
+    CardLimit(
+        network="mastercard",
+        tries=10,
+        window=timedelta(hours=24),
+        valid_from=date(2000, 1, 1),
+        source="https://developers.tabapay.com/docs/excessive-retry-rules. Read on 2026-11-22.",
+    ),
+    CardLimit(
+        network="mastercard",
+        tries=35,
+        window=timedelta(days=30),
+        valid_from=date(2000, 1, 1),
+        source="https://developers.tabapay.com/docs/excessive-retry-rules. Read on 2026-11-22.",
+    ),
 )
+"""The two for every network hold first; a network's own row counts once it is the stricter one."""
 
 
 def limits_for(
@@ -74,7 +99,8 @@ class DebitScheme:
     """How often a bank debit may be collected again, and for how many days.
 
     `minimum` is the smallest amount Stripe once asked for; its page now states the period instead,
-    so it is kept for reference and not enforced.
+    so it is kept for reference and not enforced. `availability` is that of Stripe's own retries;
+    `mandate_url` is what Stripe says about the mandate.
 
     Source: https://docs.stripe.com/billing/revenue-recovery/smart-retries, read on 2026-11-22.
     """
@@ -83,6 +109,9 @@ class DebitScheme:
     retries: int
     period_days: int
     minimum: Money
+    availability: str
+    mandate_url: str
+    valid_from: date = date(2026, 11, 22)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -93,17 +122,32 @@ class DebitScheme:
 DEBIT_STEPS = steps_from_days([7, 21], at=time(10), payday_within_days=2)
 """Collecting from a bank account takes days and is capped: never as often as a card."""
 
-_ACH = DebitScheme("ACH", 2, 40, Money(0, "usd"))
+_PREVIEW = "private preview"
+_MANDATES = "https://docs.stripe.com/payments"
+
+_ACH = DebitScheme(
+    "ACH", 2, 40, Money(0, "usd"), "generally available", f"{_MANDATES}/ach-direct-debit"
+)
 
 DEBIT_SCHEMES: Mapping[str, DebitScheme] = MappingProxyType(
     {
         "us_bank_account": _ACH,
         "ach_debit": _ACH,
-        "acss_debit": DebitScheme("ACSS", 1, 30, Money(2000, "cad")),
-        "au_becs_debit": DebitScheme("BECS Australia", 2, 30, Money(1500, "aud")),
-        "bacs_debit": DebitScheme("Bacs", 2, 30, Money(0, "gbp")),
-        "nz_bank_account": DebitScheme("BECS New Zealand", 1, 30, Money(2000, "nzd")),
-        "sepa_debit": DebitScheme("SEPA", 2, 30, Money(2000, "eur")),
+        "acss_debit": DebitScheme(
+            "ACSS", 1, 30, Money(2000, "cad"), _PREVIEW, f"{_MANDATES}/acss-debit"
+        ),
+        "au_becs_debit": DebitScheme(
+            "BECS Australia", 2, 30, Money(1500, "aud"), _PREVIEW, f"{_MANDATES}/au-becs-debit"
+        ),
+        "bacs_debit": DebitScheme(
+            "Bacs", 2, 30, Money(0, "gbp"), _PREVIEW, f"{_MANDATES}/payment-methods/bacs-debit"
+        ),
+        "nz_bank_account": DebitScheme(
+            "BECS New Zealand", 1, 30, Money(2000, "nzd"), _PREVIEW, f"{_MANDATES}/nz-bank-account"
+        ),
+        "sepa_debit": DebitScheme(
+            "SEPA", 2, 30, Money(2000, "eur"), _PREVIEW, f"{_MANDATES}/sepa-debit"
+        ),
     }
 )
 """By Stripe's payment-method type."""

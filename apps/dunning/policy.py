@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from apps.dunning import codes
+from apps.dunning import codes, debits
+from apps.dunning.backup import backup_due, with_backup
 from apps.dunning.bans import happened, same_method
 from apps.dunning.decision import (
     Blocked,
@@ -20,7 +21,7 @@ from apps.dunning.decision import (
     RetryAt,
     WaitForCustomer,
 )
-from apps.dunning.facts import CaseFacts, Decline, PaymentTry
+from apps.dunning.facts import CaseFacts, Decline, PaymentTry, newest
 from apps.dunning.guards import Floor, block_on, check_before_charge, floors, hours_in_words
 from apps.dunning.rules import MAX_TRIES, RetryRules, Step, length
 from apps.dunning.schedule import Due, due_for, ladder_for, latest, tries_left
@@ -48,7 +49,7 @@ def next_step(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision
     try, when the customer or Stripe changed something, and at `WaitForCustomer.until`: a case
     always ends in a paid invoice or a GiveUp.
     """
-    blocked = block_on(facts, now=now)
+    blocked = block_on(facts, rules, now=now)
     if blocked and blocked.then == "stop":
         return GiveUp("none", (_reason(blocked),))
     if blocked and blocked.code == "processing":
@@ -62,8 +63,14 @@ def next_step(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision
         why = (_reason(blocked),)
         return GiveUp("none", why) if over else LeaveToStripe(None, why)
     if blocked:
-        return _wait(facts, rules, now, needs=blocked.needs or "new_card", why=_reason(blocked))
-    return _at_once(facts, rules, now) or _by_schedule(facts, rules, now)
+        return _on_backup(facts, rules, now, blocked) or _wait(
+            facts, rules, now, needs=blocked.needs or "new_card", why=_reason(blocked)
+        )
+    return (
+        _at_once(facts, rules, now)
+        or _on_backup(facts, rules, now, None)
+        or _by_schedule(facts, rules, now)
+    )
 
 
 def plan(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> tuple[PlannedTry, ...]:
@@ -80,23 +87,32 @@ def _forecast(facts: CaseFacts, rules: RetryRules, now: datetime) -> Iterator[Pl
         step = next_step(facts=facts, rules=rules, now=now)
         if not isinstance(step, RetryAt) or facts.method is None:
             return
-        yield PlannedTry(step.due_at, step.number, step.reasons)
+        yield PlannedTry(step.due_at, step.number, step.reasons, step.method)
         now = step.due_at
-        failure = PaymentTry(
-            at=now,
-            succeeded=False,
-            decline=last.decline if last else None,
-            method_reference=facts.method.reference,
-            fingerprint=facts.method.fingerprint,
-            method_type=facts.method.type,
-            moves_schedule=step.number > 0,
-        )
-        facts = replace(
-            facts,
-            tries=(*facts.tries, failure),
-            retries_made=facts.retries_made + (1 if step.number else 0),
-            card_tries=(*facts.card_tries, now),
-        )
+        facts = _as_if_declined(facts, step, last.decline if last else None)
+
+
+def _as_if_declined(facts: CaseFacts, step: RetryAt, decline: Decline | None) -> CaseFacts:
+    charged = next(
+        (one.method for one in facts.backups if one.method.reference == step.method), facts.method
+    )
+    failure = PaymentTry(
+        at=step.due_at,
+        succeeded=False,
+        decline=decline,
+        method_reference=charged.reference if charged else "",
+        fingerprint=charged.fingerprint if charged else "",
+        method_type=charged.type if charged else "card",
+        moves_schedule=step.number > 0,
+        backup=bool(step.method),
+    )
+    return replace(
+        facts,
+        tries=(*facts.tries, failure),
+        retries_made=facts.retries_made + (1 if step.number else 0),
+        card_tries=facts.card_tries if step.method else (*facts.card_tries, step.due_at),
+        backup_used=facts.backup_used or bool(step.method),
+    )
 
 
 def _watch(facts: CaseFacts, blocked: Blocked | None) -> LeaveToStripe | GiveUp:
@@ -140,8 +156,29 @@ def _at_once(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision | N
     return RetryAt(due_at, 0, (why, *_reasons(waits)))
 
 
+def _on_backup(
+    facts: CaseFacts, rules: RetryRules, now: datetime, blocked: Blocked | None
+) -> RetryAt | None:
+    """Charge the backup method once, outside the schedule, if the rules say that it is time."""
+    found = backup_due(facts, rules, blocked, now=now)
+    if found is None:
+        return None
+    due_at, backup, why = found
+    reference = backup.method.reference
+    charged = with_backup(facts, reference, now=due_at)
+    if charged is None or block_on(charged, rules, now=due_at):
+        return None
+    waits = _waits(charged, rules, now, after=due_at)
+    due_at = max((due_at, *(floor.at for floor in waits)))
+    if due_at > facts.first_failed_at + rules.horizon:
+        return None
+    return RetryAt(due_at, 0, (why, *_reasons(waits)), reference)
+
+
 def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
-    last, method = facts.last_try, facts.method
+    # A backup card was our own choice: the usual one behind it did not change.
+    last = newest([one for one in facts.tries if not one.backup])
+    method = facts.method
     recent = sum(one.at > now - timedelta(hours=24) for one in facts.tries)
     if method is None or facts.behind_another or recent >= TRIES_A_DAY_AT_ONCE:
         return None
@@ -156,24 +193,35 @@ def _what_changed(facts: CaseFacts, now: datetime) -> Reason | None:
 
 
 def _by_schedule(facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision:
-    failure = facts.last_failure
+    failure = _reason_to_follow(facts)
     decline = failure.decline if failure and failure.decline else Decline("")
     row = codes.lookup(decline, failure.method_type if failure else "card")
     ladder = ladder_for(facts, rules, row)
     left = tries_left(facts, rules, row, ladder)
     if not left:
         return _used_up(facts, rules, now, ladder)
-    natural = due_for(facts, ladder, earliest=now)
+    natural = due_for(facts, rules, ladder, earliest=now)
     waits = _waits(facts, rules, now, after=natural.at)
     due = natural
     if waits:
-        due = due_for(facts, ladder, earliest=max(floor.at for floor in waits))
+        due = due_for(facts, rules, ladder, earliest=max(floor.at for floor in waits))
     end = max(natural.at, facts.first_failed_at + rules.horizon)
-    if due.at > min(end, latest(facts)):
+    if due.at > min(end, latest(facts), debits.last_moment(facts) or end):
         why = waits[0].reason if waits else Reason("too_late", "The first failure is too long ago.")
         return _wait(facts, rules, now, needs="new_card", why=why)
     why = _explain(facts, row, ladder, due, total=facts.retries_made + left)
-    return RetryAt(due.at, facts.retries_made + 1, (why, *_reasons(waits)))
+    careful = (_unknown(row),) if not row.known else ()
+    return RetryAt(due.at, facts.retries_made + 1, (why, *careful, *_reasons(waits)))
+
+
+def _reason_to_follow(facts: CaseFacts) -> PaymentTry | None:
+    """Return the newest failure of the method to charge; of any, where it was never tried."""
+    own = [
+        one
+        for one in facts.tries
+        if not one.succeeded and facts.method and same_method(one, facts.method)
+    ]
+    return newest(own) or facts.last_failure
 
 
 def _used_up(
@@ -223,10 +271,15 @@ def _explain(
     step = ladder[facts.retries_made]
     if due.payday:
         when = f"on payday, {when}"
-    elif step.at is None:
+    elif step.at is None and facts.last_try and facts.last_try.moves_schedule:
         when = f"{hours_in_words(step.wait_hours)} after the try before, {when}"
     text = f"{lead}: tried again {when}; retry {facts.retries_made + 1} of {total}."
     return Reason("payday" if due.payday else "schedule", text)
+
+
+def _unknown(row: codes.CodeRow) -> Reason:
+    text = f"The code “{row.code}” is not known: few and careful tries."
+    return Reason("unknown_code", text)
 
 
 def _reason(blocked: Blocked) -> Reason:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from hashlib import sha256
 
-from apps.dunning.codes import CodeRow, lookup
+from apps.dunning.codes import CodeRow, kind_of, lookup
 from apps.dunning.facts import CaseFacts, Decline
 from apps.dunning.limits import DEBIT_SCHEMES
-from apps.dunning.rules import MAX_DAYS, MINIMUM_GAP, RetryRules, Step
-from apps.dunning.timing import Payday, moment, next_at, paydays_near, wall_time, zone_of
+from apps.dunning.rules import MAX_DAYS, ROTATION, RetryRules, Step
+from apps.dunning.timing import (
+    Payday,
+    business_day_from,
+    is_business_day,
+    moment,
+    next_at,
+    paydays_near,
+    wall_time,
+    zone_of,
+)
 
 UNKNOWN_TRIES = 3
 """Retries after declines with a code nobody knows."""
 
-_ALLOWED = {"unknown": UNKNOWN_TRIES, "retry_once": 1}
+MIDNIGHT = time(0, 1)
+"""Debit cards in some countries are approved a little more often just after the day begins.
+
+Source: https://docs.stripe.com/billing/revenue-recovery/smart-retries
+"""
+LAST_MINUTE = time(23, 59)
+
 _DAY = timedelta(days=1)
 
 
@@ -43,12 +59,20 @@ def ladder_for(facts: CaseFacts, rules: RetryRules, row: CodeRow) -> tuple[Step,
 
 
 def tries_left(facts: CaseFacts, rules: RetryRules, row: CodeRow, ladder: Sequence[Step]) -> int:
-    """Return how many steps may still be taken; a code to be tried once or few times has fewer."""
+    """Return how many steps may still be taken; a code to be tried once or few times has fewer.
+
+    A code nobody knows is tried carefully whatever the strategy; an advice to try once counts
+    where the schedule goes by the reason.
+    """
     left = max(0, len(ladder) - facts.retries_made)
-    if rules.strategy != "decline_aware" or row.code in rules.table:
+    by_reason = rules.strategy == "decline_aware"
+    if by_reason and row.code in rules.table:
         return left
-    allowed = _ALLOWED.get(row.category if row.category == "unknown" else row.advice)
-    if allowed is None:
+    if row.category == "unknown":
+        allowed = UNKNOWN_TRIES
+    elif by_reason and row.advice == "retry_once":
+        allowed = 1
+    else:
         return left
     rows = (
         lookup(one.decline or Decline(""), one.method_type)
@@ -59,41 +83,77 @@ def tries_left(facts: CaseFacts, rules: RetryRules, row: CodeRow, ladder: Sequen
     return min(left, max(0, allowed + 1 - failures))
 
 
-def due_for(facts: CaseFacts, ladder: Sequence[Step], *, earliest: datetime) -> Due:
+def due_for(
+    facts: CaseFacts, rules: RetryRules, ladder: Sequence[Step], *, earliest: datetime
+) -> Due:
     """Return when the next step of a ladder comes, not before `earliest`.
 
-    The wait counts from the try before, on the customer's wall clock if the step names a time of
-    day. A payday may move it either way, always to a later day than the try before.
+    The wait counts from the ladder's last try, on the customer's wall clock if the step names a
+    time of day; a try outside the ladder does not move it, unless it came when the step was due
+    already: then the wait counts from that one. A payday may move it either way, always to a later
+    day than the try before. Bank debits come on business days.
     """
+    base = max((one.at for one in facts.tries if one.moves_schedule), default=facts.first_failed_at)
+    for at in sorted(one.at for one in facts.tries if one.at > base):
+        if _due(facts, rules, ladder, base, base).at <= at:
+            base = at
+    return _due(facts, rules, ladder, base, earliest)
+
+
+def _due(
+    facts: CaseFacts,
+    rules: RetryRules,
+    ladder: Sequence[Step],
+    base: datetime,
+    earliest: datetime,
+) -> Due:
     step = ladder[facts.retries_made]
+    spread = _spread(facts, rules)
     wait = timedelta(hours=step.wait_hours)
-    base = _base(facts, wait)
-    if step.at is None and not step.payday_within_days:
-        return Due(max(base + wait, earliest))
+    is_debit = facts.method is not None and kind_of(facts.method.type) == "direct_debit"
+    if step.at is None and not step.payday_within_days and not is_debit:
+        return Due(max(base + wait + spread, earliest))
     zone = zone_of(facts.zone)
     before = wall_time(base, zone)
-    at = before.time() if step.at is None else step.at
-    soonest = max(earliest, base + MINIMUM_GAP)
+    at = _later(_time_of_day(facts, rules, step) or before.time(), spread)
+    soonest = max(earliest, base + rules.minimum_gap)
     natural = (before + wait).date()
     planned = _without_drift(facts, ladder, natural)
     for payday in paydays_near(planned, within_days=step.payday_within_days):
         found = moment(payday.day, at, zone)
-        if payday.day > before.date() and soonest <= found <= latest(facts):
+        fits = payday.day > before.date() and soonest <= found <= latest(facts)
+        if fits and (not is_debit or is_business_day(payday.day)):
             return Due(found, payday)
     day = max(planned, min(natural, before.date() + _DAY))
-    return Due(next_at(max(soonest, moment(day, at, zone)), at, zone))
+    due = next_at(max(soonest, moment(day, at, zone)), at, zone)
+    if is_debit:
+        due = moment(business_day_from(wall_time(due, zone).date()), at, zone)
+    return Due(due)
 
 
-def _base(facts: CaseFacts, wait: timedelta) -> datetime:
-    """Return the try from which a step's wait counts.
+def _time_of_day(facts: CaseFacts, rules: RetryRules, step: Step) -> time | None:
+    """Return the wall time of the next step; None if it has none of its own."""
+    if step.at is None:
+        return None
+    is_debit_card = facts.method is not None and facts.method.funding == "debit"
+    if rules.midnight_debit_cards and is_debit_card:
+        return MIDNIGHT
+    return ROTATION[facts.retries_made % len(ROTATION)] if rules.rotates else step.at
 
-    One outside the schedule moves nothing that was still ahead of it; where the step's time had
-    passed already, the wait begins anew.
-    """
-    on_schedule = (one.at for one in facts.tries if one.moves_schedule)
-    base = max(on_schedule, default=facts.first_failed_at)
-    last = facts.last_try
-    return last.at if last and base + wait <= last.at else base
+
+def _spread(facts: CaseFacts, rules: RetryRules) -> timedelta:
+    """Return this case's share of the jitter for its next step: the same whenever it is asked."""
+    if not rules.jitter_minutes:
+        return timedelta()
+    name = f"{facts.reference}:{facts.retries_made}"
+    number = int.from_bytes(sha256(name.encode()).digest()[:4], "big")
+    return timedelta(minutes=number % (rules.jitter_minutes + 1))
+
+
+def _later(at: time, spread: timedelta) -> time:
+    """Move a time of day, but never beyond its day."""
+    moved = datetime.combine(date.min, at) + spread
+    return moved.time() if moved.date() == date.min else LAST_MINUTE
 
 
 def latest(facts: CaseFacts) -> datetime:

@@ -15,6 +15,7 @@ Which of the two weeks an employer pays in is not known; this choice only has to
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_CLOSED_EVERYWHERE = ((1, 1), (12, 25), (12, 26))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -90,6 +91,21 @@ def last_business_day(year: int, month: int) -> date:
     first_of_next = date(year + month // 12, month % 12 + 1, 1)
     last = first_of_next - _DAY
     return last - max(0, last.weekday() - 4) * _DAY
+
+
+def is_business_day(day: date) -> bool:
+    """Say whether banks collect on a day: Monday to Friday, but not at Christmas and New Year.
+
+    Other public holidays differ by country and are not known; banks then collect a day later.
+    """
+    return day.weekday() < 5 and (day.month, day.day) not in _CLOSED_EVERYWHERE
+
+
+def business_day_from(day: date) -> date:
+    """Return the first business day from a day on."""
+    while not is_business_day(day):
+        day += _DAY
+    return day
 
 
 def spoken(instant: datetime, zone: ZoneInfo) -> str:

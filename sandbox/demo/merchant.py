@@ -1,6 +1,7 @@
 """The demo's merchant and the person who signs in."""
 
 import datetime as dt
+from dataclasses import replace
 
 from apps import clock
 from apps.accounts.models import Merchant, User
@@ -11,6 +12,8 @@ from apps.retry_settings.services import save_rules
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied
 from sandbox.demo.plan import EMAIL, MERCHANT, PASSWORD
+
+RULES = replace(RECOMMENDED, debits_recurring=True)
 
 
 def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> None:
@@ -39,7 +42,7 @@ def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> Non
     if own_stripe:
         return
     owner, now = User.objects.get(email=EMAIL), now or clock.now()
-    save_rules(merchant=merchant, rules=RECOMMENDED, expected_version=0, user=owner, now=now)
+    save_rules(merchant=merchant, rules=RULES, expected_version=0, user=owner, now=now)
     save_settings(
         merchant=merchant,
         revoke_on_failure=True,

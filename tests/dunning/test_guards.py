@@ -1,13 +1,13 @@
 """Nothing is charged that must not be: each rule alone, on the path every charge takes."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from apps.dunning.bans import ban_on
 from apps.dunning.facts import Decline, Method
-from apps.dunning.guards import check_before_charge, floors
+from apps.dunning.guards import GUARDS, check_before_charge, floors
 from apps.dunning.limits import CARD_LIMITS, CardLimit, free_from, limits_for
 from apps.dunning.money import Money
 from apps.dunning.presets import RECOMMENDED, STRIPE_SMART
@@ -16,6 +16,7 @@ from tests.dunning.builders import CARD, FAILED_AT, case, days, declined, failed
 NOW = FAILED_AT + days(2)
 OTHER_CARD = replace(CARD, reference="pm_2", fingerprint="fp_2")
 SAME_NUMBER = replace(CARD, reference="pm_2")
+DEBITS = replace(RECOMMENDED, debits_recurring=True)
 DEBIT = Method(reference="pm_d", type="us_bank_account", fingerprint="fp_d")
 
 
@@ -145,7 +146,48 @@ class TestHardDeclines:
         assert check(case(silent)) is None
 
 
+class TestOrder:
+    """The rail that is named when several forbid the charge."""
+
+    def test_the_pipeline(self):
+        assert [guard.__name__.strip("_") for guard in GUARDS] == [
+            "closed",
+            "busy",
+            "hard",
+            "nothing_to_charge",
+            "only_in_person",
+            "mandate",
+            "scheme",
+        ]
+
+    def test_state_then_hard_then_method_then_debit(self):
+        debit = replace(DEBIT, mandate="inactive")
+        facts = case(failed(decline=Decline("account_closed"), on=DEBIT), method=debit)
+        indian = replace(CARD, country="IN")
+
+        assert check(replace(facts, processing=True))[0] == "processing"
+        assert check(facts)[0] == "hard_decline"
+        assert check(case(failed("R01", on=DEBIT), method=debit))[0] == "mandate_inactive"
+        assert check(case("lost_card", method=indian))[0] == "another_card_needed"
+
+    def test_a_rail_goes_before_every_wait(self):
+        facts = case("expired_card", card_tries=(FAILED_AT,) * 20)
+
+        assert check(facts, now=FAILED_AT + hours(0.5))[0] == "hard_decline"
+
+
 class TestAdvice:
+    @pytest.mark.parametrize(
+        ("at", "expected"),
+        [(datetime(2026, 10, 24, tzinfo=UTC), None), (FAILED_AT, "another_card_needed")],
+    )
+    def test_a_networks_row_holds_from_its_date(self, at, expected):
+        decline = declined("generic_decline", network_decline_code="57")
+        facts = case(failed(decline=decline, at=at))
+
+        blocked = check_before_charge(facts=facts, rules=RECOMMENDED, now=at + days(5))
+        assert (blocked.code if blocked else None) == expected
+
     def test_do_not_try_again_is_hard(self):
         facts = case(failed(decline=declined("generic_decline", advice_code="do_not_try_again")))
 
@@ -277,7 +319,7 @@ class TestCardBudget:
         assert blocked.code == "card_budget"
         assert blocked.until == FAILED_AT - days(14) + days(30)
         assert "15 tries in 30 days" in blocked.text
-        assert check(replace(facts, card_tries=spent[1:])) is None
+        assert check(replace(facts, card_tries=spent[:-1])) is None
         assert check(facts, now=blocked.until) is None
 
     def test_ten_in_a_day(self):
@@ -288,11 +330,11 @@ class TestCardBudget:
 
     def test_a_network_can_only_be_stricter_and_only_from_its_date(self):
         strict = CardLimit("visa", 5, timedelta(days=30), date(2026, 11, 3), "test")
-        limits = (*CARD_LIMITS, strict)
+        limits = (*CARD_LIMITS[:2], strict)
 
         assert limits_for("VISA", now=NOW, limits=limits) == limits
-        assert limits_for("visa", now=FAILED_AT, limits=limits) == CARD_LIMITS
-        assert limits_for("amex", now=NOW, limits=limits) == CARD_LIMITS
+        assert limits_for("visa", now=FAILED_AT, limits=limits) == limits[:2]
+        assert limits_for("amex", now=NOW, limits=limits) == limits[:2]
 
     def test_free_from_looks_at_the_newest_tries(self):
         limit = CARD_LIMITS[0]
@@ -304,13 +346,66 @@ class TestCardBudget:
     def test_bank_debits_have_their_own_limits(self):
         facts = case(failed("R01", on=DEBIT), method=DEBIT, card_tries=(NOW,) * 20)
 
-        assert check(facts) is None
+        assert check(facts, rules=DEBITS) is None
+
+    def test_a_card_without_a_fingerprint_counts_this_invoice_at_least(self):
+        nameless = replace(CARD, fingerprint="")
+        tries = [failed(at=NOW - hours(2 * n), on=nameless) for n in range(10, 0, -1)]
+
+        blocked = blocked_by(case(*tries, method=nameless, card_tries=()))
+
+        assert (blocked.code, blocked.until) == ("card_budget", NOW + hours(4))
+
+    @pytest.mark.parametrize("brand", ["visa", "mastercard", "amex", "unionpay", ""])
+    def test_no_network_is_looser_than_the_two_limits_for_all(self, brand):
+        by_window = {
+            window: min(one.tries for one in limits_for(brand, now=NOW) if one.window == window)
+            for window in (timedelta(days=30), timedelta(hours=24))
+        }
+
+        assert by_window == {timedelta(days=30): 15, timedelta(hours=24): 10}
+
+    def test_each_limit_names_its_source_and_date(self):
+        assert all(limit.source.startswith("https://") for limit in CARD_LIMITS)
+        assert {limit.network for limit in CARD_LIMITS} == {"", "visa", "mastercard"}
 
 
 class TestDebits:
+    @pytest.mark.parametrize(("recurring", "kind"), [(True, "recurring"), (False, "one-off")])
+    def test_never_again_without_its_switch(self, recurring, kind):
+        facts = case(failed("R01", on=DEBIT), method=DEBIT, recurring=recurring)
+        for_recurring = replace(RECOMMENDED, debits_recurring=True)
+        for_one_off = replace(RECOMMENDED, debits_one_off=True)
+        own, other = (for_recurring, for_one_off) if recurring else (for_one_off, for_recurring)
+
+        for rules in (RECOMMENDED, STRIPE_SMART, other):
+            assert check(facts, rules=rules) == ("debit_off", "customer", "new_card")
+        assert f"Bank debits of {kind}" in blocked_by(facts).text
+        by_hand = check_before_charge(facts=facts, rules=RECOMMENDED, now=NOW, manual=True)
+        assert by_hand.code == "debit_off"
+        assert check(facts, rules=own) is None
+
+    @pytest.mark.parametrize(
+        ("mandate", "expected"),
+        [
+            ("active", None),
+            ("", None),
+            ("inactive", ("mandate_inactive", "customer", "new_card")),
+            ("pending", ("mandate_pending", "later", None)),
+        ],
+    )
+    def test_the_mandate_is_checked(self, mandate, expected):
+        method = replace(DEBIT, mandate=mandate)
+
+        assert check(case(failed("R01", on=DEBIT), method=method), rules=DEBITS) == expected
+        assert check(case("generic_decline", method=method), rules=DEBITS) == expected
+
+    def test_a_mandate_says_nothing_about_a_card(self):
+        assert check(case("generic_decline", method=replace(CARD, mandate="inactive"))) is None
+
     def test_only_for_too_little_money(self):
-        assert check(case(failed("R01", on=DEBIT), method=DEBIT)) is None
-        blocked = check(case(failed("MS03", on=DEBIT), method=DEBIT))
+        assert check(case(failed("R01", on=DEBIT), method=DEBIT), rules=DEBITS) is None
+        blocked = check(case(failed("MS03", on=DEBIT), method=DEBIT), rules=DEBITS)
         assert blocked == ("debit_reason", "customer", "new_card")
 
     @pytest.mark.parametrize(
@@ -328,16 +423,16 @@ class TestDebits:
         debit = replace(DEBIT, type=scheme)
         tries = [failed("insufficient_funds", at=FAILED_AT + days(n), on=debit) for n in range(3)]
 
-        assert check(case(*tries[:retries], method=debit), now=FAILED_AT + days(9)) is None
-        facts = case(*tries[: retries + 1], method=debit)
-        assert check(facts, now=FAILED_AT + days(9)) == ("debit_limit", "customer", "new_card")
+        facts, late = case(*tries[: retries + 1], method=debit), FAILED_AT + days(9)
+        assert check(case(*tries[:retries], method=debit), rules=DEBITS, now=late) is None
+        assert check(facts, rules=DEBITS, now=late) == ("debit_limit", "customer", "new_card")
 
     def test_no_longer_than_the_scheme_allows(self):
         facts = case(failed("AM04", on=replace(DEBIT, type="sepa_debit")))
         facts = replace(facts, method=replace(DEBIT, type="sepa_debit"))
 
-        assert check(facts, now=FAILED_AT + days(30)) is None
-        blocked = check(facts, now=FAILED_AT + days(31))
+        assert check(facts, rules=DEBITS, now=FAILED_AT + days(30)) is None
+        blocked = check(facts, rules=DEBITS, now=FAILED_AT + days(31))
         assert blocked == ("debit_period", "customer", "new_card")
 
     def test_a_debit_that_replaces_a_card_starts_fresh(self):

@@ -117,11 +117,13 @@ class TestReasonsInWords:
         )
 
     def test_unknown_code(self):
-        (reason,) = ask(case("brand_new")).reasons
+        reason, careful = ask(case("brand_new")).reasons
 
         assert reason.text == (
             "Unknown reason: tried again Tue the 3rd, 10:00 in the customer's zone; retry 1 of 3."
         )
+        assert careful.code == "unknown_code"
+        assert careful.text == "The code “brand_new” is not known: few and careful tries."
 
     def test_a_guard_rail_that_moved_the_try_is_named(self):
         decline = declined("generic_decline", network_advice_code="26")
@@ -496,18 +498,51 @@ class TestBudgetInThePlan:
 
 class TestDebits:
     DEBIT = Method("pm_d", type="sepa_debit", fingerprint="fp_d")
+    RULES = replace(RECOMMENDED, debits_recurring=True)
 
     @pytest.mark.parametrize("rules", [RECOMMENDED, SEED_TABLE, DAYS_3_5_7])
     def test_the_schemes_own_schedule(self, rules):
         facts = case(failed("AM04", on=self.DEBIT), method=self.DEBIT, zone="Europe/Berlin")
+        rules = replace(rules, debits_recurring=True, rotates=True, jitter_minutes=0)
 
-        assert local_plan(facts, rules=rules) == ["11-09 10:00", "11-23 10:00"]
+        assert local_plan(facts, rules=rules) == ["11-09 10:00", "11-23 14:00"]
+
+    def test_off_by_default_and_the_reason_says_so(self):
+        facts = case(failed("AM04", on=self.DEBIT), method=self.DEBIT)
+
+        decision = ask(facts)
+
+        assert isinstance(decision, WaitForCustomer)
+        assert codes_of(decision) == ["debit_off"]
+
+    @pytest.mark.parametrize(
+        ("failed_at", "expected"),
+        [
+            # A Saturday: of the paydays near a Saturday, the 15th is a Sunday.
+            (datetime(2026, 11, 7, 12, tzinfo=UTC), ["11-13 10:00", "11-27 10:00"]),
+            # Christmas and Boxing Day, then a weekend.
+            (datetime(2026, 12, 18, 12, tzinfo=UTC), ["12-28 10:00", "01-08 10:00"]),
+        ],
+    )
+    def test_only_on_business_days(self, failed_at, expected):
+        facts = case(
+            failed("AM04", on=self.DEBIT, at=failed_at), method=self.DEBIT, zone="Europe/Berlin"
+        )
+
+        assert local_plan(facts, rules=self.RULES, now=failed_at) == expected
+
+    def test_a_try_that_would_come_after_the_schemes_period_is_dropped(self):
+        late = FAILED_AT + days(29.9)
+        facts = case(failed("AM04", on=self.DEBIT), method=self.DEBIT)
+
+        assert isinstance(ask(facts, rules=self.RULES, now=FAILED_AT + days(20)), RetryAt)
+        assert not isinstance(ask(facts, rules=self.RULES, now=late), RetryAt)
 
     def test_one_retry_where_the_scheme_allows_one(self):
         method = replace(self.DEBIT, type="acss_debit")
         facts = case(failed("insufficient_funds", on=method), method=method)
 
-        assert len(plan(facts=facts, rules=RECOMMENDED, now=FAILED_AT)) == 1
+        assert len(plan(facts=facts, rules=self.RULES, now=FAILED_AT)) == 1
 
     def test_other_reasons_ask_the_customer(self):
         facts = case(failed("AC04", on=self.DEBIT), method=self.DEBIT)

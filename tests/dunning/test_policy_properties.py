@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from apps.dunning import codes
 from apps.dunning.decision import GiveUp, LeaveToStripe, RetryAt, WaitForCustomer
-from apps.dunning.facts import Decline, Method
+from apps.dunning.facts import BackupMethod, Decline, Method
 from apps.dunning.guards import check_before_charge
 from apps.dunning.policy import next_step, plan
 from apps.dunning.presets import PRESETS
-from apps.dunning.rules import MAX_DAYS, MINIMUM_GAP, RetryRules, RulesError, Step
+from apps.dunning.rules import MAX_DAYS, ROTATION, RetryRules, RulesError, Step
 from apps.dunning.timing import wall_time, zone_of
 from tests.dunning.builders import CARD, case, failed
 
@@ -49,6 +49,14 @@ own_rules = st.builds(
         st.sampled_from(["funds", "issuer", "technical", "limits", "unknown"]), ladders, min_size=1
     ),
     final_action=st.sampled_from(["cancel", "leave_past_due"]),
+    gap_hours=st.integers(1, 72),
+    debits_recurring=st.booleans(),
+    debits_one_off=st.booleans(),
+    backup_after=rarely(0, 1, 3),
+    rotates=st.booleans(),
+    midnight_debit_cards=st.booleans(),
+    jitter_minutes=rarely(0, 1, 30, 120),
+    minimum_gap_hours=rarely(1, 6, 48),
 )
 any_rules = own_rules | st.sampled_from([preset.rules for preset in PRESETS.values()])
 
@@ -71,7 +79,20 @@ methods = st.builds(
     brand=st.sampled_from(["visa", "mastercard", ""]),
     fingerprint=st.sampled_from(["fp_1", "fp_2", ""]),
     country=rarely("US", "IN", ""),
+    funding=st.sampled_from(["credit", "debit", ""]),
+    mandate=rarely("", "active", "inactive", "pending"),
     changed_at=st.none() | moments,
+)
+backups = st.builds(
+    BackupMethod,
+    method=st.builds(
+        Method,
+        reference=st.sampled_from(["pm_8", "pm_9"]),
+        fingerprint=rarely("fp_9", "fp_1", ""),
+        country=rarely("US", "IN"),
+    ),
+    last_paid_at=moments,
+    declined_hard=rarely(False, True),
 )
 
 
@@ -84,7 +105,7 @@ def cases(draw, *, soft_only=False):
     for gap in gaps:
         at += timedelta(hours=gap)
         decline = Decline("card_declined", "insufficient_funds") if soft_only else draw(declines)
-        tries.append(failed(at=at, decline=decline))
+        tries.append(failed(at=at, decline=decline, moves_schedule=draw(rarely(True, False))))
     own = tuple(one.at for one in tries)
     others = draw(st.lists(st.integers(0, 700), max_size=0 if soft_only else 16))
     return case(
@@ -98,6 +119,10 @@ def cases(draw, *, soft_only=False):
         account_attached=True if soft_only else draw(rarely(True, False)),
         confirmed_in_person_at=None if soft_only else draw(st.none() | moments),
         provider_next_try_at=None if soft_only else draw(st.none() | moments),
+        reference=draw(st.sampled_from(["in_1", "in_2", ""])),
+        recurring=draw(st.booleans()),
+        backups=() if soft_only else tuple(draw(st.lists(backups, max_size=2))),
+        backup_used=draw(rarely(False, True)),
     )
 
 
@@ -134,7 +159,10 @@ def test_a_retry_passes_the_check_at_its_time(facts, rules, minutes):
     if isinstance(decision, RetryAt):
         if rules.engine == "recoup":
             facts = replace(facts, provider_next_try_at=None)
-        assert check_before_charge(facts=facts, rules=rules, now=decision.due_at) is None
+        blocked = check_before_charge(
+            facts=facts, rules=rules, now=decision.due_at, method=decision.method
+        )
+        assert blocked is None
 
 
 @given(cases(), any_rules, late)
@@ -144,10 +172,13 @@ def test_a_plan_rises_keeps_the_gap_and_stays_in_the_window(facts, rules, minute
     ahead = plan(facts=facts, rules=rules, now=now)
 
     moments = [one.due_at for one in ahead]
-    assert all(later - earlier >= MINIMUM_GAP for earlier, later in pairwise(moments))
+    usual = [one.due_at for one in ahead if not one.method]
+    assert moments == sorted(moments)
+    assert all(later - earlier >= rules.minimum_gap for earlier, later in pairwise(usual))
+    assert sum(bool(one.method) for one in ahead) <= 1
     numbers = [one.number for one in ahead if one.number]
     assert numbers == list(range(facts.retries_made + 1, facts.retries_made + 1 + len(numbers)))
-    assert sum(one.number == 0 for one in ahead) <= 1
+    assert sum(one.number == 0 and not one.method for one in ahead) <= 1
     assert len(numbers) <= 8
     for one in ahead[1:]:
         assert one.due_at <= facts.first_failed_at + timedelta(days=MAX_DAYS + 1)
@@ -189,9 +220,13 @@ def test_a_case_always_ends(facts, rules):
             now = decision.until
             continue
         now = decision.due_at
+        backup = next(
+            (one.method for one in facts.backups if one.method.reference == decision.method), None
+        )
+        tried = failed(at=now, on=backup or facts.method, moves_schedule=decision.number > 0)
         facts = replace(
             facts,
-            tries=(*facts.tries, failed(at=now, on=facts.method)),
+            tries=(*facts.tries, replace(tried, backup=backup is not None)),
             retries_made=facts.retries_made + (decision.number > 0),
             card_tries=(*facts.card_tries, now),
         )
@@ -201,9 +236,72 @@ def test_a_case_always_ends(facts, rules):
 @given(cases(soft_only=True), own_rules, late)
 def test_a_time_of_day_is_kept_on_the_customers_clock(facts, rules, minutes):
     rules = replace(
-        rules, strategy="custom", steps=tuple(replace(s, at=time(10)) for s in rules.steps)
+        rules,
+        strategy="custom",
+        steps=tuple(replace(s, at=time(10)) for s in rules.steps),
+        rotates=False,
     )
     zone = zone_of(facts.zone)
 
     for one in plan(facts=facts, rules=rules, now=moment_after(minutes, facts)):
-        assert wall_time(one.due_at, zone).time() == time(10)
+        wall = wall_time(one.due_at, zone)
+        assert timedelta() <= wall - wall.replace(hour=10, minute=0) <= spread_of(rules)
+
+
+@given(cases(soft_only=True), own_rules, late, st.sampled_from(["credit", "debit"]))
+def test_hours_rotate_but_for_debit_cards_that_are_tried_at_midnight(
+    facts, rules, minutes, funding
+):
+    rules = replace(
+        rules,
+        strategy="custom",
+        steps=tuple(replace(s, at=time(9)) for s in rules.steps),
+        rotates=True,
+        midnight_debit_cards=True,
+    )
+    facts = replace(facts, method=replace(CARD, funding=funding))
+    zone = zone_of(facts.zone)
+
+    for one in plan(facts=facts, rules=rules, now=moment_after(minutes, facts)):
+        at = time(0, 1) if funding == "debit" else ROTATION[(one.number - 1) % 3]
+        wall = wall_time(one.due_at, zone)
+        after = wall - wall.replace(hour=at.hour, minute=at.minute)
+        # The first minute after a gap of the clock stands for one the clock skips.
+        assert timedelta() <= after <= spread_of(rules) + timedelta(hours=1)
+
+
+def spread_of(rules):
+    return timedelta(minutes=rules.jitter_minutes)
+
+
+@given(cases(soft_only=True), own_rules)
+def test_a_plan_looked_at_later_is_the_same_plan(facts, rules):
+    """What is planned does not move by asking again before it is due."""
+    now = moment_after(0, facts)
+    first = next_step(facts=facts, rules=rules, now=now)
+    if not isinstance(first, RetryAt):
+        return
+
+    between = now + (first.due_at - now) / 2
+    for later in (between, first.due_at):
+        again = next_step(facts=facts, rules=rules, now=later)
+        assert isinstance(again, RetryAt)
+        assert again.due_at == first.due_at
+
+
+@given(cases(soft_only=True), own_rules, st.integers(1, 100))
+def test_a_try_outside_the_schedule_does_not_move_it(facts, rules, percent):
+    now = moment_after(0, facts)
+    planned = next_step(facts=facts, rules=rules, now=now)
+    if not isinstance(planned, RetryAt) or planned.number == 0:
+        return
+    at = now + (planned.due_at - now) * percent / 100
+    if planned.due_at - at < rules.minimum_gap:
+        return
+    by_hand = replace(failed(at=at), moves_schedule=False)
+    facts = replace(facts, tries=(*facts.tries, by_hand))
+
+    again = next_step(facts=facts, rules=rules, now=at)
+
+    assert isinstance(again, RetryAt)
+    assert (again.due_at, again.number) == (planned.due_at, planned.number)

@@ -1,7 +1,10 @@
 """The same story where Stripe, the bank or the network do it differently."""
 
+from dataclasses import replace
+
 import pytest
 
+from apps.dunning.presets import RECOMMENDED
 from apps.webhooks import services as webhooks
 from sandbox import cards
 from tests.story.world import DAY, HOUR
@@ -84,7 +87,7 @@ def test_a_payment_plan_is_treated_like_a_subscription(world):
 
 
 def test_a_bank_debit_that_bounces_goes_on_with_its_own_schedule(world):
-    world.choose()
+    world.choose(rules=replace(RECOMMENDED, debits_recurring=True))
     sold = world.subscribe()
     debit = world.sandbox.create_bank_account(
         sold["customer"],

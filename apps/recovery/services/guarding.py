@@ -45,7 +45,12 @@ def forbidden(
         beside = _beside_stripe(attempt=attempt, invoice=invoice, facts=facts)
         if beside is not None:
             return beside
-    blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
+    blocked = check_before_charge(
+        facts=facts,
+        rules=RetryRules.from_json(case.rules),
+        now=now,
+        manual=attempt.trigger in Attempt.ON_THE_SPOT,
+    )
     return (blocked.code, blocked.text) if blocked else None
 
 

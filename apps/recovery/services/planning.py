@@ -196,7 +196,7 @@ def _wait(*, case: RecoveryCase, decision: WaitForCustomer, now: dt.datetime) ->
 
 def _offer(*, case: RecoveryCase, facts: CaseFacts, now: dt.datetime) -> None:
     """Say of an older invoice that the customer did their part and a person may collect it."""
-    if block_on(facts, now=now) is not None:
+    if block_on(facts, RetryRules.from_json(case.rules), now=now) is not None:
         return
     text = "Another invoice of this subscription is collected first; retry this one by hand."
     case.next_step = RecoveryCase.Step.NOTHING

@@ -1,10 +1,15 @@
 """Keep every charge that ran, once: our own 402 and all events about it are one try."""
 
+import logging
+
 from apps.accounts.models import Merchant
+from apps.dunning import codes
 from apps.dunning.words import method_name, words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.stripe_gateway.facts import InvoiceFacts, TryFacts
+
+logger = logging.getLogger(__name__)
 
 # What may become known later. Amounts and Stripe's counter stay as they were at the try.
 UPDATABLE = [
@@ -94,7 +99,7 @@ def note_failures(case: RecoveryCase) -> None:
         if one.status != Try.Status.FAILED or one.decline is None:
             continue
         decline_words = words(one.decline)
-        append_event(
+        added = append_event(
             case=case,
             kind=CaseEvent.Kind.TRY_FAILED,
             key=f"try:{one.stripe_charge_id}",
@@ -107,6 +112,8 @@ def note_failures(case: RecoveryCase) -> None:
                 "counts_as_failure": one.decline.reason != "authentication_required",
             },
         )
+        if added and not codes.lookup(one.decline, one.method_type or "card").known:
+            logger.warning("A decline code in no table: %s.", one.decline.reason)
         case.last_failure_code = one.failure_code
         case.last_decline_code = one.decline_code
         case.last_decline_words = decline_words
