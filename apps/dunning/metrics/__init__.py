@@ -1,0 +1,1 @@
+"""What the figures mean: definitions, rates, causes, and the claims they are held against."""
