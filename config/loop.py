@@ -17,8 +17,13 @@ def queue_of(task: str) -> str:
     """Give the queue of a task: charges wait for no mail, and nothing waits for mirror or import."""
     if task.startswith("recovery."):
         return "money"
-    slow = ("stripe_gateway.mirror", "webhooks.import_history", "exports.run_all")
-    return "low" if task in slow else "default"
+    patient = (
+        "analytics.count_days",
+        "exports.run_all",
+        "stripe_gateway.mirror",
+        "webhooks.import_history",
+    )
+    return "low" if task in patient else "default"
 
 
 def route(name: str, *_: object, **__: object) -> dict[str, str]:
@@ -47,6 +52,7 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "stripe_gateway.mirror": often,
         "exports.run_all": often,
         "exports.tidy": 5 * 60,
+        "analytics.count_days": often,
     }
     return {
         f"{SCHEDULE_PREFIX}{task}": {

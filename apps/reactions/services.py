@@ -6,6 +6,7 @@ import logging
 from django.db import transaction
 from django.db.models import F
 
+from apps.analytics import services as analytics
 from apps.customer_payments import services as customer_payments
 from apps.logs import redact
 from apps.recovery.models import CaseEvent
@@ -49,6 +50,7 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
             customer_payments.react_to(event=event, now=now)
             subscriptions.apply_case(case=event.case)
             transactions.apply_case(case=event.case)
+            analytics.mark_case(case=event.case)
             event.delivered_at = now
             event.save(update_fields=["delivered_at"])
     except Exception as error:

@@ -156,6 +156,12 @@ class RecoveryCase(models.Model):
         ]
         indexes = [
             models.Index(fields=["merchant", "status", "-failed_at"], name="case_by_status"),
+            models.Index(fields=["merchant", "failed_at"], name="case_by_failure"),
+            models.Index(
+                fields=["merchant", "closed_at"],
+                condition=Q(status="recovered"),
+                name="case_by_payment",
+            ),
             models.Index(fields=["merchant", "stripe_subscription_id"], name="case_by_sub"),
             models.Index(fields=["merchant", "stripe_customer_id"], name="case_by_customer"),
             models.Index(fields=["decide_by"], condition=Q(status="open"), name="case_to_decide"),
@@ -352,6 +358,7 @@ class Try(models.Model):
         ]
         indexes = [
             models.Index(fields=["merchant", "stripe_invoice_id", "at"], name="try_by_invoice"),
+            models.Index(fields=["merchant", "at"], name="try_by_date"),
             models.Index(fields=["merchant", "stripe_payment_intent_id"], name="try_by_intent"),
             models.Index(
                 fields=["merchant", "fingerprint", "at"],

@@ -93,6 +93,11 @@ class Subscription(models.Model):
                 fields=["merchant", "stripe_customer_id"], name="subscription_by_customer"
             ),
             models.Index(
+                fields=["merchant", "ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="subscription_by_end",
+            ),
+            models.Index(
                 fields=["merchant", "past_due_since"],
                 condition=Q(status="past_due"),
                 name="subscription_past_due",

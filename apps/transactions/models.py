@@ -77,6 +77,9 @@ class Transaction(models.Model):
     is_first_purchase = models.BooleanField(
         default=False, help_text="Its subscription never became active: no case, never past due."
     )
+    is_after_trial = models.BooleanField(
+        default=False, help_text="The first payment after a trial: no renewal, in no failure rate."
+    )
     is_processing = models.BooleanField(default=False, help_text="A bank debit is under way.")
     needs_confirmation = models.BooleanField(default=False, help_text="Waits for 3-D Secure.")
     is_paid_elsewhere = models.BooleanField(default=False)

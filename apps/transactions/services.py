@@ -15,6 +15,7 @@ from apps.stripe_gateway.facts import ChargeFacts, InvoiceFacts
 from apps.transactions.models import Transaction
 from apps.transactions.projection import CaseView, PaymentView, status_of
 
+TRIAL_END_LEEWAY = dt.timedelta(days=1)
 FIRST_PURCHASE = ("incomplete", "incomplete_expired")
 
 
@@ -166,6 +167,7 @@ def _invoice_columns(merchant: Merchant, invoice: InvoiceFacts) -> dict[str, obj
         "billing_reason": invoice.billing_reason,
         "is_first_purchase": invoice.billing_reason == "subscription_create"
         and (subscription is None or subscription.status in FIRST_PURCHASE),
+        "is_after_trial": _is_after_trial(invoice),
         "is_processing": invoice.processing,
         "needs_confirmation": invoice.requires_action,
         "is_paid_elsewhere": invoice.paid_out_of_band,
@@ -182,6 +184,12 @@ def _invoice_columns(merchant: Merchant, invoice: InvoiceFacts) -> dict[str, obj
         columns["method_brand"] = invoice.method.brand
         columns["method_last4"] = invoice.method.last4
     return columns
+
+
+def _is_after_trial(invoice: InvoiceFacts) -> bool:
+    """Say whether an invoice is the first to be paid after a trial: made when the trial ended."""
+    trial_end = invoice.subscription.trial_end if invoice.subscription else None
+    return trial_end is not None and abs(invoice.created_at - trial_end) <= TRIAL_END_LEEWAY
 
 
 def _derive(row: Transaction, case: RecoveryCase | None) -> None:

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "apps.subscriptions",
     "apps.customer_payments",
     "apps.exports",
+    "apps.analytics",
     "apps.webhooks",
     "apps.reactions",
     "apps.overview",

@@ -45,7 +45,7 @@ def note_new_method(*, case: RecoveryCase, now: dt.datetime) -> None:
         key=f"method_changed:{changes.count() + 1}",
         at=now,
         text=text,
-        data={"method": reference},
+        data={"method": reference, "by_network": by_network},
         actor=NETWORK if by_network else CUSTOMER,
     )
 

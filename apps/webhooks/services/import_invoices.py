@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import Merchant
+from apps.analytics import services as analytics
 from apps.customers.models import Customer
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase
@@ -143,14 +144,18 @@ def _take_in(
 ) -> None:
     found = listing.facts_of_invoices(account=merchant, listed=joined)
     touched: set[str] = set()
+    moments: list[dt.datetime | None] = []
     for invoice in with_what_we_know(merchant=merchant, invoices=found):
         case = recovery.observe_invoice(merchant=merchant, invoice=invoice, now=now, source=IMPORT)
         transactions.project_invoice(merchant=merchant, invoice=invoice, case=case, read_at=read_at)
+        moments += [invoice.created_at, *(tried.at for tried in invoice.tries)]
+        moments += [case.failed_at, case.closed_at] if case is not None else []
         subscription = invoice.subscription
         if case is not None or (subscription is not None and subscription.installments_total):
             touched.add(invoice.subscription_id)
     for subscription_id in touched - {""}:
         subscriptions.refresh_subscription(merchant=merchant, subscription_id=subscription_id)
+    analytics.mark_moments(merchant=merchant, moments=moments)
 
 
 def with_what_we_know(

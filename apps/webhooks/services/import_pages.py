@@ -11,7 +11,6 @@ from apps.customers import services as customers
 from apps.recovery.models import Try
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway import listing
-from apps.subscriptions import services as subscriptions
 from apps.transactions import services as transactions
 from apps.transactions.models import Transaction
 from apps.webhooks.models import ImportCursor, ImportedCharge, ImportRun
@@ -21,7 +20,7 @@ from apps.webhooks.services.import_invoices import (
     bring_in_page,
     fill_shelf,
 )
-from apps.webhooks.services.projecting import project_payer
+from apps.webhooks.services.projecting import project_agreement, project_payer
 
 Phase = ImportRun.Phase
 
@@ -74,7 +73,7 @@ def _subscriptions(run: ImportRun, cursor: ImportCursor, now: dt.datetime, pace:
                 read_at=read_at,
                 now=now,
             )
-        subscriptions.project_subscription(merchant=run.merchant, facts=facts, read_at=read_at)
+        project_agreement(merchant=run.merchant, facts=facts, read_at=read_at)
     _move(cursor, page)
 
 

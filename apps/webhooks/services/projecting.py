@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from django.db.models import Q
 
 from apps.accounts.models import Merchant
+from apps.analytics import services as analytics
 from apps.customers import services as customers
 from apps.dunning.facts import Method
 from apps.recovery import services as recovery
@@ -74,9 +75,15 @@ def project_invoice_read(
             now=now,
         )
     if subscription is not None:
-        subscriptions.project_subscription(merchant=merchant, facts=subscription, read_at=read_at)
+        project_agreement(merchant=merchant, facts=subscription, read_at=read_at)
     case = recovery.observe_invoice(merchant=merchant, invoice=invoice, now=now, source=source)
-    transactions.project_invoice(merchant=merchant, invoice=invoice, case=case, read_at=read_at)
+    payment = transactions.project_invoice(
+        merchant=merchant, invoice=invoice, case=case, read_at=read_at
+    )
+    if payment is not None:
+        analytics.mark_moments(merchant=merchant, moments=[payment.at, invoice.created_at])
+    if case is not None:
+        analytics.mark_case(case=case)
     if invoice.subscription_id and (
         case is not None or (subscription is not None and subscription.installments_total)
     ):
@@ -84,6 +91,14 @@ def project_invoice_read(
             merchant=merchant, subscription_id=invoice.subscription_id
         )
     return case
+
+
+def project_agreement(
+    *, merchant: Merchant, facts: SubscriptionFacts, read_at: dt.datetime
+) -> None:
+    """Write a subscription or payment plan; the day it ended is counted anew."""
+    row = subscriptions.project_subscription(merchant=merchant, facts=facts, read_at=read_at)
+    analytics.mark_moments(merchant=merchant, moments=[row.ended_at])
 
 
 def project_payer(
@@ -160,7 +175,7 @@ def _subscription(row: DirtyObject, now: dt.datetime) -> None:
             read_at=_asked_at(row),
             now=now,
         )
-    subscriptions.project_subscription(merchant=row.merchant, facts=facts, read_at=_asked_at(row))
+    project_agreement(merchant=row.merchant, facts=facts, read_at=_asked_at(row))
     _look_at_subscription(row.merchant, facts, now)
     if row.hint.get("method_changed"):
         _look_at_cases(

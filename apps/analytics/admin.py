@@ -1,0 +1,29 @@
+"""The operator's view of the counted days: read-only."""
+
+from django.contrib import admin
+
+from apps.accounts.admin import ReadOnlyAdmin
+from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
+
+
+@admin.register(DayFigures)
+class DayFiguresAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "day", "currency", "offer_name", "first_tries", "recovered", "lost"]
+    list_select_related = ["merchant"]
+    list_filter = ["currency"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id", "offer_name"]
+
+
+@admin.register(DayBreakdown)
+class DayBreakdownAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "day", "currency", "dimension", "key", "recovered", "lost", "tries"]
+    list_select_related = ["merchant"]
+    list_filter = ["dimension", "currency"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id", "key"]
+
+
+@admin.register(DayToCount)
+class DayToCountAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "day", "marked_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]

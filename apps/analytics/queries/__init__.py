@@ -1,0 +1,1 @@
+"""What counts on a day, and the counted days read for pages."""

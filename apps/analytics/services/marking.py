@@ -1,0 +1,79 @@
+"""Mark the days that something changed; whoever counts takes the marks."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Max, Min, QuerySet
+from django.utils import timezone
+
+from apps.accounts.models import Merchant
+from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
+from apps.recovery.models import RecoveryCase, Try
+from apps.subscriptions.models import Subscription
+from apps.transactions.models import Transaction
+
+
+def mark_case(*, case: RecoveryCase) -> None:
+    """Mark every day on which a case counts: its failure, its tries and its end.
+
+    Called in the transaction that made the change known, or after it.
+    """
+    moments = {case.failed_at, case.closed_at} | set(
+        Try.objects.filter(
+            merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
+        ).values_list("at", flat=True)
+    )
+    # A case that was paid and opened again counted on the day of that payment.
+    moments |= set(case.events.filter(kind="recovered").values_list("at", flat=True))
+    mark_moments(merchant=case.merchant, moments=moments)
+
+
+def mark_moments(*, merchant: Merchant, moments: Iterable[dt.datetime | None]) -> None:
+    """Mark the days of some moments, in the merchant's zone; None is no moment.
+
+    An update of a mark that is there already makes whoever counts that day wait for our
+    transaction, or take the mark again after it: no change is missed.
+    """
+    days = {moment.astimezone(merchant.zone).date() for moment in moments if moment is not None}
+    _mark(merchant, days)
+
+
+def mark_all_days(*, merchant: Merchant) -> int:
+    """Mark every day there is anything to count on, or was; give back how many."""
+    days = [
+        moment.astimezone(merchant.zone).date()
+        for rows, field in (
+            (Transaction.objects.for_merchant(merchant), "at"),
+            (RecoveryCase.objects.for_merchant(merchant), "failed_at"),
+            (RecoveryCase.objects.for_merchant(merchant), "closed_at"),
+            (Try.objects.for_merchant(merchant), "at"),
+            (Subscription.objects.for_merchant(merchant), "ended_at"),
+        )
+        for moment in _span(rows, field)
+    ]
+    days += _span(DayFigures.objects.for_merchant(merchant), "day")
+    days += _span(DayBreakdown.objects.for_merchant(merchant), "day")
+    if not days:
+        return 0
+    first, last = min(days), max(days)
+    every = {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
+    _mark(merchant, every)
+    return len(every)
+
+
+def _span(rows: QuerySet[Any], field: str) -> list[Any]:
+    found = rows.aggregate(first=Min(field), last=Max(field))
+    return [value for value in found.values() if value is not None]
+
+
+def _mark(merchant: Merchant, days: Iterable[dt.date]) -> None:
+    now = timezone.now()
+    # Ordered, so that two who mark the same days wait for each other and never in a circle.
+    DayToCount.objects.bulk_create(
+        [DayToCount(merchant=merchant, day=day, marked_at=now) for day in sorted(days)],
+        update_conflicts=True,
+        unique_fields=["merchant", "day"],
+        update_fields=["marked_at"],
+        batch_size=1_000,
+    )
