@@ -100,6 +100,8 @@ def create_database(data: Path, name: str) -> bool:
 
 
 def _start(data: Path, *, throw_away: bool) -> None:
+    if os.geteuid() == 0:
+        _let_account_in(data)  # each time: somebody may have closed a folder above since
     if not (data / "PG_VERSION").exists():
         _create(data)
     socket = socket_dir(data)
@@ -119,8 +121,6 @@ def _start(data: Path, *, throw_away: bool) -> None:
 
 def _create(data: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)
-    if os.geteuid() == 0:
-        _let_account_in(data)
     _own_folder(data)
     # The built-in C.UTF-8 sorts alike on every system, whatever the caller's locale is.
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")

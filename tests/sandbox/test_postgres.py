@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,11 +15,15 @@ from sandbox import postgres
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Give a data folder of its own, made once."""
-    folder = tmp_path_factory.mktemp("embedded") / "pg"
-    yield folder
-    postgres.remove(folder)
+def data():
+    """Give a data folder of its own, made once.
+
+    Not one of pytest's: each run of pytest closes the folder above those of all others, and
+    PostgreSQL works under another account where root runs the tests.
+    """
+    with tempfile.TemporaryDirectory(prefix="recoup-") as folder:
+        yield Path(folder) / "pg"
+        postgres.remove(Path(folder) / "pg")
 
 
 def answers(data) -> bool:
@@ -107,11 +113,12 @@ def test_a_stale_file_that_names_a_stranger_does_not_pass_for_the_server(data):
         assert answers(data)
 
 
-def test_a_long_path_puts_the_socket_elsewhere(tmp_path):
-    data = tmp_path / ("long-" * 20) / "pg"
+def test_a_long_path_puts_the_socket_elsewhere():
+    with tempfile.TemporaryDirectory(prefix="recoup-") as folder:
+        data = Path(folder) / ("long-" * 20) / "pg"
 
-    with postgres.running(data, throw_away=True):
-        assert answers(data)
+        with postgres.running(data, throw_away=True):
+            assert answers(data)
 
     assert socket_dir(data) != data
     socket_dir(data).rmdir()
