@@ -41,7 +41,8 @@ def ban_on(facts: CaseFacts, *, now: datetime) -> Ban | None:
     """
     if facts.method is None:
         return None
-    bans = [ban for one in facts.tries if (ban := _ban(one, facts.method, facts, now))]
+    tries = (*facts.tries, *([facts.elsewhere] if facts.elsewhere else []))
+    bans = [ban for one in tries if (ban := _ban(one, facts.method, facts, now))]
     return max(bans, key=lambda ban: (ban.needs != "authentication", ban.at), default=None)
 
 

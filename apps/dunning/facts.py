@@ -104,6 +104,8 @@ class CaseFacts:
     both engines, that reached the network in the last 30 days. `zone` is the IANA name of the
     customer's (else merchant's) time zone. `provider_next_try_at` is when Stripe will charge by
     itself; `provider_has_retries` is False once it will not any more.
+    `elsewhere` is the newest settled try of the same card number for another invoice: what a bank
+    says of a card holds for everything the card pays.
     `confirmed_in_person_at` is when the customer last confirmed with their bank (3-D Secure).
     `reference` names the invoice: what is spread over minutes is spread by it. `recurring` is
     False for a one-off invoice. `backups` are the customer's other methods; `backup_used` is True
@@ -124,6 +126,7 @@ class CaseFacts:
     provider_next_try_at: datetime | None = None
     provider_has_retries: bool = True
     card_tries: tuple[datetime, ...] = ()
+    elsewhere: PaymentTry | None = None
     confirmed_in_person_at: datetime | None = None
     processing: bool = False
     account_attached: bool = True

@@ -73,7 +73,7 @@ class Seen:
 
 
 def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts:
-    """Gather everything the policy may look at; two to four queries, no call."""
+    """Gather everything the policy may look at; a handful of queries, no call."""
     tries = tuple(
         payment_try(one)
         for one in Try.objects.filter(
@@ -100,6 +100,7 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         provider_next_try_at=seen.next_payment_attempt,
         provider_has_retries=_provider_has_retries(case=case, seen=seen, tries=tries, now=now),
         card_tries=_card_tries(case=case, method=method, now=now),
+        elsewhere=_elsewhere(case=case, method=method),
         processing=seen.processing,
         reference=case.stripe_invoice_id,
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
@@ -194,6 +195,21 @@ def _card_tries(
         .order_by("at")
         .values_list("at", flat=True)
     )
+
+
+def _elsewhere(*, case: RecoveryCase, method: Method | None) -> PaymentTry | None:
+    """Find what came of the card's newest charge for any other invoice."""
+    if method is None or not method.fingerprint:
+        return None
+    newest = (
+        Try.objects.filter(merchant_id=case.merchant_id, fingerprint=method.fingerprint)
+        .exclude(status=Try.Status.PENDING)
+        .exclude(stripe_invoice_id=case.stripe_invoice_id)
+        .select_related("attempt")
+        .order_by("-at", "-id")
+        .first()
+    )
+    return payment_try(newest) if newest else None
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

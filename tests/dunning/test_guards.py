@@ -119,6 +119,14 @@ class TestHardDeclines:
 
         assert check(facts) == ("hard_decline", "customer", "new_card")
 
+    def test_a_card_lost_on_another_invoice_is_lost_for_this_one(self):
+        lost = failed("lost_card", at=FAILED_AT + hours(9), on=SAME_NUMBER)
+        facts = case("insufficient_funds", elsewhere=lost)
+
+        assert check(facts) == ("another_card_needed", "customer", "new_card")
+        assert check(replace(facts, method=replace(OTHER_CARD, reference="pm_3"))) is None
+        assert check(replace(facts, elsewhere=failed(on=SAME_NUMBER))) is None
+
     def test_going_back_to_a_lost_card_is_noticed(self):
         facts = case(failed("lost_card"), failed(at=FAILED_AT + hours(9), on=OTHER_CARD))
 

@@ -275,6 +275,24 @@ class TestRightBeforeTheCharge:
         assert stripe.pays == []
         assert attempt.case.next_step == RecoveryCase.Step.NEW_CARD
 
+    def test_a_card_lost_on_another_invoice_is_not_charged_for_this_one(self, attempt, stripe):
+        lost = replace(
+            stripe.invoice,
+            id="in_other",
+            tries=(
+                failed_try(
+                    "ch_lost", at=FAILED_AT + HOUR, decline=Decline("card_declined", "lost_card")
+                ),
+            ),
+        )
+        services.observe_invoice(merchant=attempt.case.merchant, invoice=lost, now=FAILED_AT + HOUR)
+
+        run(attempt, stripe)
+
+        assert stripe.pays == []
+        assert (attempt.status, attempt.skip_reason) == ("skipped", "another_card_needed")
+        assert attempt.case.next_step == "new_card"
+
 
 class TestTwoWorkers:
     def test_only_one_claim_wins(self, attempt, stripe):
