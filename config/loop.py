@@ -48,6 +48,7 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "webhooks.catch_up": often,
         "webhooks.sweep_events": 10 * 60,
         "webhooks.import_history": 60,
+        "overview.check_invariants": 5 * 60,
         "webhooks.reconcile": 24 * 60 * 60,
         "stripe_gateway.mirror": often,
         "exports.run_all": often,

@@ -9,7 +9,7 @@ from django_celery_beat.admin import PeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 
 from apps.accounts.admin import ReadOnlyAdmin
-from apps.overview.models import Heartbeat
+from apps.overview.models import Heartbeat, InvariantCheck
 
 if TYPE_CHECKING:
     LibraryAdmin = admin.ModelAdmin[Any]
@@ -59,3 +59,16 @@ class ScheduleAdmin(LibraryAdmin):
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["name", "at"]
     search_fields = ["name"]
+
+
+@admin.register(InvariantCheck)
+class InvariantCheckAdmin(ReadOnlyAdmin):
+    """The rules that must never break, as beat asked them in the last five minutes."""
+
+    list_display = ["words", "holds", "broken", "examples", "broken_since", "checked_at"]
+    search_fields = ["name", "words", "examples"]
+    ordering = ["-broken", "name"]
+
+    @admin.display(boolean=True, description="Holds")
+    def holds(self, check: InvariantCheck) -> bool:
+        return check.broken == 0

@@ -17,3 +17,23 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class InvariantCheck(models.Model):
+    """How often one of the rules that must never break was broken when it was last asked."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    rule = models.CharField(max_length=8, help_text="Its number in the simulation.")
+    words = models.CharField(max_length=200, help_text="What must hold.")
+    broken = models.PositiveIntegerField(help_text="How many rows break it; 0 is well.")
+    examples = models.JSONField(default=list, help_text="Stripe ids of some of them.")
+    checked_at = models.DateTimeField(help_text="Real time.")
+    broken_since = models.DateTimeField(
+        null=True, blank=True, help_text="Real time of the first asking that found it broken."
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.broken}"

@@ -8,11 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apps import clock
 from apps.accounts.models import Installation
-from apps.customer_payments.models import Access, CustomerPaymentSettings
-from apps.overview import invariants
 from apps.overview.metrics import exposition
 from apps.overview.models import Heartbeat
-from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.overview.services import check_invariants
+from apps.recovery.models import Attempt, CaseEvent
 from apps.stripe_gateway import errors
 from apps.stripe_gateway.counting import count
 from apps.stripe_gateway.models import MirrorBacklog
@@ -27,13 +26,9 @@ MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 TOKEN = "metrics-token-of-the-tests"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_watch(monkeypatch):
-    monkeypatch.setattr("apps.overview.metrics.watch", invariants.Watch())
-
-
 def figures(now=NOW) -> dict[str, float]:
     """Read every sample under its name, with its label's value in brackets."""
+    check_invariants(now=now, real_now=timezone.now())
     text, _ = exposition(now=now, real_now=timezone.now())
     return {
         sample.name + "".join(f"[{value}]" for value in sample.labels.values()): sample.value
@@ -192,76 +187,6 @@ def test_switches_and_comparisons():
     assert found["recoup_charging_on"] == 0
     assert found["recoup_merchants_charging_off"] == 1
     assert found["recoup_merchants_reconciling"] == 1
-
-
-class TestInvariants:
-    def succeeded(self, case, number, amount=14900):
-        return Try.objects.create(
-            merchant=case.merchant,
-            stripe_charge_id=f"ch_{number}",
-            stripe_invoice_id=case.stripe_invoice_id,
-            at=NOW,
-            status="succeeded",
-            amount_minor=amount,
-            amount_due_minor=14900,
-            amount_remaining_minor=0,
-            currency="usd",
-        )
-
-    def test_an_invoice_paid_twice(self):
-        case = CaseFactory()
-        self.succeeded(case, 1)
-        assert invariants.paid_twice(NOW) == 0
-        self.succeeded(case, 2)
-        assert invariants.paid_twice(NOW) == 1
-
-    def test_an_invoice_paid_in_parts_is_fine(self):
-        case = CaseFactory()
-        self.succeeded(case, 1, 10_000)
-        self.succeeded(case, 2, 4_900)
-
-        assert invariants.paid_twice(NOW) == 0
-
-    @pytest.mark.parametrize(
-        ("paid", "gives_back", "saved", "broken"),
-        [
-            (NOW - 10 * MINUTE, True, NOW - HOUR, 1),
-            (NOW - MINUTE, True, NOW - HOUR, 0),
-            (NOW - 10 * MINUTE, False, NOW - HOUR, 0),
-            (NOW - 10 * MINUTE, True, NOW - MINUTE, 0),
-        ],
-        ids=["broken", "just paid", "not wanted", "wanted since"],
-    )
-    def test_access_still_revoked_although_paid(self, paid, gives_back, saved, broken):
-        case = CaseFactory(
-            status=RecoveryCase.Status.RECOVERED,
-            end_reason="paid",
-            closed_at=paid,
-            recovered_minor=14900,
-        )
-        CustomerPaymentSettings.objects.create(
-            merchant=case.merchant, grant_on_success=gives_back, updated_at=saved
-        )
-        Access.objects.create(
-            merchant=case.merchant,
-            stripe_customer_id="cus_1",
-            stripe_product_id="prod_1",
-            stripe_subscription_id="sub_1",
-            state="revoked",
-            changed_at=NOW,
-            revoked_by_case_id=case.pk,
-        )
-
-        assert invariants.revoked_while_paid(NOW) == broken
-
-    def test_they_are_asked_every_five_minutes(self):
-        moments = iter([0.0, 299.0, 301.0])
-        watch, case = invariants.Watch(lambda: next(moments)), CaseFactory()
-
-        assert watch.broken(now=NOW)["late_attempts"] == 0
-        attempt(case, due=NOW - HOUR)
-        assert watch.broken(now=NOW)["late_attempts"] == 0
-        assert watch.broken(now=NOW)["late_attempts"] == 1
 
 
 class TestAccess:
