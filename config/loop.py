@@ -43,6 +43,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "recovery.settle_attempts": loop_seconds,
         "recovery.advance_cases": loop_seconds,
         "reactions.deliver": often,
+        "customer_payments.take_due_steps": loop_seconds,
+        "customer_payments.sweep": often,
         "webhooks.drain": often,
         "webhooks.read_due_cases": loop_seconds,
         "webhooks.catch_up": often,

@@ -4,12 +4,15 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.customer_payments.urls import access_patterns
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.overview.urls")),
     path("sales/subscriptions/", include("apps.subscriptions.urls")),
     path("sales/transactions/", include("apps.transactions.urls")),
     path("sales/recovery/", include("apps.recovery.urls")),
     path("settings/retries/", include("apps.retry_settings.urls")),
+    path("sales/access/", include((access_patterns, "access"))),
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
     path("exports/", include("apps.exports.urls")),
     path("webhooks/", include("apps.webhooks.urls")),

@@ -13,6 +13,8 @@ from django.db import connection
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
+from apps.customer_payments import services as customer_payments
+from apps.customer_payments.models import AccessStep
 from apps.reactions import services as reactions
 from apps.recovery import services as recovery
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
@@ -49,7 +51,10 @@ def work(now: Now, *, doubting: bool = True) -> int:
     for case_id in over:
         recovery.finish_case(case_id=case_id, now=now())
     told = reactions.deliver(now=now())
-    return drained.events + drained.objects + len(due) + len(over) + told
+    steps = customer_payments.due_steps(now=now())
+    taken = sum(customer_payments.carry_out_step(step_id=one, now=now()) for one in steps)
+    changed = customer_payments.sweep(now=now())
+    return drained.events + drained.objects + len(due) + len(over) + told + taken + changed
 
 
 def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0) -> None:
@@ -97,11 +102,12 @@ def pulse(now: dt.datetime) -> Pulse:
         RecoveryCase.objects.open().filter(decide_by__lte=now),
         running.filter(lease_until__gt=real),
         CaseEvent.objects.undelivered().filter(delivery_tries=0),
+        AccessStep.objects.due(now=now),
         running,
         Attempt.objects.filter(status=Attempt.Status.UNKNOWN),
         RecoveryCase.objects.open().filter(takeover=RecoveryCase.Takeover.WANTED),
     )
-    return Pulse(waiting=sum(counts[:6]), doubtful=sum(counts[6:]))
+    return Pulse(waiting=sum(counts[:7]), doubtful=sum(counts[7:]))
 
 
 def _count(*wanted: QuerySet[Any]) -> list[int]:
@@ -131,11 +137,13 @@ def next_due_at(now: dt.datetime, *, doubting: bool = True) -> dt.datetime | Non
     attempts = Attempt.objects.filter(
         status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN, due_at__gt=now
     )
+    steps = AccessStep.objects.filter(status=AccessStep.Status.PLANNED, due_at__gt=now)
     decisions = RecoveryCase.objects.open().filter(decide_by__gt=now)
     if not doubting:
         decisions = decisions.filter(next_step=RecoveryCase.Step.FINAL_ACTION)
     moments = (
         attempts.aggregate(at=Min("due_at"))["at"],
+        steps.aggregate(at=Min("due_at"))["at"],
         decisions.aggregate(at=Min("decide_by"))["at"],
     )
     return min((moment for moment in moments if moment is not None), default=None)

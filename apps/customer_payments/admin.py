@@ -3,7 +3,12 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin, ReadOnlyInline
-from apps.customer_payments.models import Access, AccessEvent, CustomerPaymentSettings
+from apps.customer_payments.models import (
+    Access,
+    AccessEvent,
+    AccessStep,
+    CustomerPaymentSettings,
+)
 
 
 @admin.register(CustomerPaymentSettings)
@@ -16,6 +21,11 @@ class CustomerPaymentSettingsAdmin(ReadOnlyAdmin):
 class AccessEventInline(ReadOnlyInline):
     model = AccessEvent
     fields = ["at", "state", "actor", "reason", "triggers_automations"]
+
+
+class AccessStepInline(ReadOnlyInline):
+    model = AccessStep
+    fields = ["state", "status", "due_at", "why", "settled_at", "note"]
 
 
 @admin.register(Access)
@@ -31,7 +41,7 @@ class AccessAdmin(ReadOnlyAdmin):
     list_filter = ["state", "is_automatic"]
     list_select_related = ["merchant"]
     search_fields = ["stripe_customer_id", "stripe_product_id", "stripe_subscription_id"]
-    inlines = [AccessEventInline]
+    inlines = [AccessEventInline, AccessStepInline]
 
 
 @admin.register(AccessEvent)
@@ -40,3 +50,16 @@ class AccessEventAdmin(ReadOnlyAdmin):
     list_filter = ["state"]
     list_select_related = ["access"]
     search_fields = ["access__stripe_customer_id", "access__stripe_product_id"]
+
+
+@admin.register(AccessStep)
+class AccessStepAdmin(ReadOnlyAdmin):
+    list_display = ["due_at", "access", "state", "status", "why"]
+    list_filter = ["status", "state"]
+    list_select_related = ["access"]
+    search_fields = [
+        "access__stripe_customer_id",
+        "access__stripe_product_id",
+        "access__stripe_subscription_id",
+        "case__stripe_invoice_id",
+    ]

@@ -39,7 +39,10 @@ class Subscription(models.Model):
 
     class Access(models.TextChoices):
         GRANTED = "granted", "Granted"
+        BANNER = "banner", "Granted, with a notice"
+        LIMITED = "limited", "Limited"
         REVOKED = "revoked", "Revoked"
+        KEPT = "kept", "Kept after the end"
         NONE = "none", "None"
 
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="subscriptions")
@@ -96,6 +99,13 @@ class Subscription(models.Model):
                 fields=["merchant", "ended_at"],
                 condition=Q(ended_at__isnull=False),
                 name="subscription_by_end",
+            ),
+            models.Index(
+                fields=["merchant"],
+                condition=Q(
+                    status__in=["active", "trialing"], access__in=["banner", "limited", "revoked"]
+                ),
+                name="subscription_paid_not_let_in",
             ),
             models.Index(
                 fields=["merchant", "past_due_since"],

@@ -133,10 +133,16 @@ def _derive(row: Subscription) -> None:
 
 
 def _derive_access(row: Subscription) -> None:
-    """Show access where nobody changed it: it comes with a running subscription."""
-    if row.access == Subscription.Access.NONE and row.status in RUNNING:
+    """Show access where nobody changed it: it comes with a running subscription.
+
+    A payment plan that was paid to its end keeps it.
+    """
+    if row.access == Subscription.Access.NONE and row.status in (*RUNNING, Status.COMPLETED):
         row.access = Subscription.Access.GRANTED
-    elif row.access == Subscription.Access.GRANTED and row.status in ENDED:
+    elif row.access == Subscription.Access.GRANTED and row.status in (
+        Status.CANCELED,
+        Status.INCOMPLETE_EXPIRED,
+    ):
         row.access = Subscription.Access.NONE
 
 

@@ -52,7 +52,10 @@ BADGES: Mapping[str, Mapping[str, Badge]] = MappingProxyType(
         ),
         "access": _badges(
             ("granted", _("Granted"), "ok", "lock-open"),
+            ("banner", _("Notice shown"), "wait", "megaphone"),
+            ("limited", _("Limited"), "wait", "lock-open"),
             ("revoked", _("Revoked"), "mute", "lock-closed"),
+            ("kept", _("Kept after the end"), "ok", "lock-open"),
             ("none", _("Not managed"), "mute", "no-symbol"),
         ),
         "case": _badges(

@@ -42,6 +42,7 @@ SECTIONS = (
             Page(_("Subscriptions"), "subscriptions:list", "s", "subscriptions"),
             Page(_("Transactions"), "transactions:list", "t"),
             Page(_("Recovery"), "recovery:list", "r", "recovery"),
+            Page(_("Losing access"), "access:losing", "l"),
         ),
     ),
     Section(

@@ -9,6 +9,7 @@ from django.test import Client
 from apps import clock
 from apps.accounts.models import Merchant
 from apps.customer_payments import services as customer_payments
+from apps.customer_payments.models import AccessStep
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning.rules import RetryRules
 from apps.recovery.models import Attempt, RecoveryCase
@@ -91,6 +92,7 @@ class World:
             dt.datetime.fromtimestamp(letter, dt.UTC) if letter else None,
             *Attempt.objects.filter(status="scheduled").values_list("due_at", flat=True),
             *RecoveryCase.objects.open().values_list("decide_by", flat=True),
+            *AccessStep.objects.filter(status="planned").values_list("due_at", flat=True),
         ]
         soonest = min((moment for moment in due if moment), default=self.now + DAY)
         return max(soonest, self.now + dt.timedelta(minutes=5))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
@@ -22,6 +23,8 @@ from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
 from apps.web.tools import ListTools
+
+LOSING_ACCESS = "losing-access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class CaseRow:
 @allow(Role.VIEWER)
 def case_list(request: MerchantRequest) -> HttpResponse:
     """Show one tab of the cases; the results alone when htmx asks for them."""
+    if request.GET.get("view") == LOSING_ACCESS:
+        return redirect("access:losing")  # a page of a higher floor
     merchant = request.merchant
     local = Locality(merchant.zone, merchant.locale, clock.now())
     offered = queries.case_choices(merchant=merchant)

@@ -50,6 +50,9 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.STOPPED: ("mute", "no-symbol"),
     Kind.REOPENED: ("info", "arrow-uturn-left"),
     Kind.FINAL_ACTION: ("mute", "no-symbol"),
+    Kind.ACCESS_PLANNED: ("mute", "calendar-days"),
+    Kind.ACCESS_HELD: ("info", "hand-raised"),
+    Kind.ACCESS_LIMITED: ("wait", "lock-open"),
     Kind.ACCESS_REVOKED: ("mute", "lock-closed"),
     Kind.ACCESS_GRANTED: ("ok", "lock-open"),
     Kind.MANUAL_RETRY: ("info", "user"),
@@ -171,7 +174,13 @@ def _opened(event: CaseEvent) -> str:
 def _actor(event: CaseEvent) -> str:
     if event.actor != "Recoup":
         return event.actor
-    automatic = (Kind.ACCESS_REVOKED, Kind.ACCESS_GRANTED, Kind.FINAL_ACTION)
+    automatic = (
+        Kind.ACCESS_PLANNED,
+        Kind.ACCESS_LIMITED,
+        Kind.ACCESS_REVOKED,
+        Kind.ACCESS_GRANTED,
+        Kind.FINAL_ACTION,
+    )
     return gettext("automatic") if event.kind in automatic else ""
 
 

@@ -1,0 +1,3 @@
+from tests.recovery.conftest import merchant, stripe
+
+__all__ = ["merchant", "stripe"]
