@@ -84,6 +84,10 @@ DAYS_1_3_5_7 = _custom("days_1_3_5_7", steps_from_days([1, 3, 5, 7], at=TEN))
 STRIPE_CUSTOM = _custom("stripe_custom", (Step(3 * 24), Step(5 * 24), Step(7 * 24)))
 KAJABI = _custom("kajabi", spread(tries=4, days=21), "cancel")
 FILL_30_DAYS = _custom("fill_30_days", spread(tries=8, days=30))
+PADDLE = _custom("paddle", spread(tries=7, days=30), "cancel")
+RECURLY = _custom("recurly", spread(tries=6, days=28), "cancel")
+BRAINTREE = _custom("braintree", steps_from_days([5, 15], at=TEN))
+CHARGEBEE = _custom("chargebee", spread(tries=8, days=24), "cancel")
 STRIPE_SMART = RetryRules("stripe", "smart", name="stripe_smart")
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -117,6 +121,29 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "As Kajabi: 4 tries in 3 weeks",
                 KAJABI,
                 "Kajabi's help: up to 4 tries over about three weeks, then canceled.",
+            ),
+            Preset(
+                "As Paddle: 7 tries in 30 days",
+                PADDLE,
+                "Up to 7 tries in 30 days, here spread evenly:"
+                " https://developer.paddle.com/changelog/2025/default-dunning-payment-recovery",
+            ),
+            Preset(
+                "As Recurly: until the 7th decline",
+                RECURLY,
+                "Stops at 7 declines, the first included, 20 tries or 60 days; a window of 27 days or"
+                " more is advised: https://docs.recurly.com/recurly-subscriptions/docs/static-retries",
+            ),
+            Preset(
+                "As Braintree: two waits",
+                BRAINTREE,
+                "Two waits of 1 to 10 days, here 5 and 10: https://developer.paypal.com/braintree/"
+                "articles/guides/recurring-billing/recurring-advanced-settings",
+            ),
+            Preset(
+                "As Chargebee",
+                CHARGEBEE,
+                "Not verified: said to make up to 12 tries. Capped at 8, the days are ours.",
             ),
             Preset(
                 "Fill 30 days",

@@ -15,7 +15,14 @@ from apps.dunning.presets import (
     STRIPE_CUSTOM,
     spread,
 )
-from apps.dunning.rules import RetryRules, RulesError, Step, steps_from_days, steps_from_hours
+from apps.dunning.rules import (
+    MAX_TRIES,
+    RetryRules,
+    RulesError,
+    Step,
+    steps_from_days,
+    steps_from_hours,
+)
 
 steps = st.builds(
     Step,
@@ -121,10 +128,29 @@ class TestPresets:
             (STRIPE_CUSTOM, [3, 8, 15]),
             (KAJABI, [5, 11, 16, 21]),
             (FILL_30_DAYS, [4, 8, 11, 15, 19, 23, 26, 30]),
+            (PRESETS["paddle"].rules, [4, 9, 13, 17, 21, 26, 30]),
+            (PRESETS["recurly"].rules, [5, 9, 14, 19, 23, 28]),
+            (PRESETS["braintree"].rules, [5, 15]),
+            (PRESETS["chargebee"].rules, [3, 6, 9, 12, 15, 18, 21, 24]),
         ],
     )
     def test_custom_presets(self, preset, days):
         assert days_after_failure(preset.steps) == days
+
+    @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+    def test_none_goes_beyond_the_limits_nor_switches_on_what_is_off(self, preset):
+        rules = preset.rules
+
+        assert all(len(ladder) <= MAX_TRIES for ladder in (rules.steps, *rules.table.values()))
+        assert rules.horizon <= timedelta(days=60)
+        assert [rules.debits_recurring, rules.debits_one_off, rules.backup_after] == [
+            False,
+            False,
+            0,
+        ]
+
+    def test_what_could_not_be_verified_says_so(self):
+        assert PRESETS["chargebee"].source.startswith("Not verified")
 
     def test_kajabi_cancels(self):
         assert KAJABI.final_action == "cancel"
