@@ -156,6 +156,96 @@ class TestSave:
         assert client.post(SAVE, draft).status_code == 422
 
 
+class TestOptions:
+    """Everything beside the schedule is kept, read back, and checked beside its field."""
+
+    CHOSEN = {
+        "one_off": "",
+        "debits_recurring": "on",
+        "rotates": "on",
+        "midnight_debit_cards": "on",
+        "jitter_minutes": "30",
+        "minimum_gap_hours": "6",
+    }
+
+    def test_are_kept_and_shown_again(self, client, merchant):
+        client.post(SAVE, draft_of(CUSTOM, version=0) | self.CHOSEN | {"do": "save"})
+
+        rules = rules_for(merchant)
+        assert [rules.recurring, rules.one_off] == [True, False]
+        assert [rules.debits_recurring, rules.debits_one_off] == [True, False]
+        assert [rules.rotates, rules.midnight_debit_cards] == [True, True]
+        assert [rules.jitter_minutes, rules.minimum_gap_hours] == [30, 6]
+        html = client.get(PAGE).content.decode()
+        assert re.search(r'name="debits_recurring"[^>]*checked', html)
+        assert not re.search(r'name="debits_one_off"[^>]*checked', html)
+        assert re.search(r'name="jitter_minutes"[^>]*value="30"', html)
+
+    def test_debits_and_the_backup_card_are_off_until_switched_on(self, client, merchant):
+        client.post(SAVE, draft_of(CUSTOM, version=0) | {"do": "save"})
+
+        rules = rules_for(merchant)
+        assert [rules.debits_recurring, rules.debits_one_off, rules.backup_after] == [
+            False,
+            False,
+            0,
+        ]
+
+    def test_the_gaps_of_stripe(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"engine": "gaps", "gap_hours": "18"}
+
+        client.post(SAVE, draft | {"do": "save"})
+
+        rules = rules_for(merchant)
+        assert (rules.engine, rules.gap_hours, rules.steps) == ("gaps", 18, CUSTOM.steps)
+        assert "Recoup tries between them, never near one" in text(client.get(PAGE))
+
+    @pytest.mark.parametrize(
+        ("field", "value", "words"),
+        [
+            ("gap_hours", "0", "Enter 1 to 72."),
+            ("minimum_gap_hours", "100", "Enter 1 to 72."),
+            ("jitter_minutes", "x", "Enter 0 to 120."),
+            ("final_action", "burn", "Select a valid choice."),
+        ],
+    )
+    def test_an_error_stands_beside_its_field(self, client, merchant, field, value, words):
+        draft = draft_of(CUSTOM, version=0) | {"engine": "gaps", field: value, "do": "save"}
+
+        response = client.post(SAVE, draft)
+
+        assert response.status_code == 422
+        assert words in response.content.decode()
+        assert field in response.context["form"].errors
+        assert not RetrySettings.objects.exists()
+
+    def test_no_kind_of_invoice_at_all_is_an_error(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"recurring": "", "one_off": "", "do": "save"}
+
+        assert "Choose at least one kind of invoice" in text(client.post(SAVE, draft))
+
+    def test_defaults_are_restored_on_the_page_and_not_stored(self, client, merchant):
+        keep(merchant, CUSTOM)
+        draft = draft_of(CUSTOM, version=1) | self.CHOSEN
+
+        form = client.post(SAVE, draft | {"do": "defaults"}).context["form"]
+
+        assert form.is_valid()
+        assert form.cleaned_data["rules"] == RECOMMENDED
+        assert form.draft["version"] == "1"
+        assert rules_for(merchant).name == "days_3_5_7"
+
+    def test_the_table_of_debits_tells_what_each_scheme_allows(self, client, merchant):
+        page = text(client.get(PAGE))
+
+        for scheme in ("ACH", "ACSS", "BECS Australia", "Bacs", "BECS New Zealand", "SEPA"):
+            assert scheme in page
+        assert "SEPA Retries 2 Within 30 days Minimum €20.00" in page
+        assert "private preview" in page
+        assert "A retried debit may fail again" in page
+        assert "https://docs.stripe.com/payments/sepa-debit" in client.get(PAGE).content.decode()
+
+
 class TestButtons:
     @pytest.mark.parametrize(
         ("do", "rows"),
@@ -193,13 +283,31 @@ class TestPreview:
         page = text(client.post(PREVIEW, draft))
 
         assert page == (
-            "Day 0 Payment fails Wed, Nov 18, 10:00 AM"
+            "Canceled on Nov 24 if unpaid."
+            " Day 0 Payment fails Wed, Nov 18, 10:00 AM"
             " Day 2 Retry 1 Fri, Nov 20, 10:00 AM"
             " Day 4 Retry 2 Sun, Nov 22, 10:00 AM Weekend"
             " Day 6 Retry 3 Tue, Nov 24, 10:00 AM"
             " Day 6 Subscription is canceled Tue, Nov 24, 10:00 AM · If nothing was paid"
         )
         assert not RetrySettings.objects.exists()
+
+    def test_the_day_of_the_end_moves_with_the_window_before_saving(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"final_action": "cancel"}
+
+        assert "Canceled on Nov 25 if unpaid." in text(client.post(PREVIEW, draft))
+        longer = text(client.post(PREVIEW, draft | {"wait-2": "26"}))
+        assert "Canceled on Dec 19 if unpaid." in longer
+        past_due = text(client.post(PREVIEW, draft | {"final_action": "leave_past_due"}))
+        assert "Recoup stops on Nov 25 if unpaid." in past_due
+
+    def test_tells_no_dates_where_stripe_retries(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"engine": "gaps", "gap_hours": "9"}
+
+        page = text(client.post(PREVIEW, draft))
+
+        assert "Stripe chooses the next dates" in page
+        assert "never within 9 hours of Stripe's next try" in page
 
     def test_shows_the_reason_that_was_chosen(self, client, merchant):
         draft = draft_of(RECOMMENDED, version=0)

@@ -11,6 +11,7 @@ from apps.dunning import codes
 from apps.dunning.presets import DAYS_3_5_7, PRESETS, RECOMMENDED, spread
 from apps.dunning.rules import MAX_TRIES, RetryRules, RulesError, Step
 from apps.retry_settings.forms.ladders import write_ladder
+from apps.retry_settings.forms.options import option_fields
 
 Draft = dict[str, str]
 
@@ -30,7 +31,7 @@ def draft_of(rules: RetryRules, *, version: int) -> Draft:
         "version": str(version),
         "engine": rules.engine,
         "strategy": "custom" if rules.strategy == "custom" else "decline_aware",
-        "final_action": rules.final_action,
+        **option_fields(rules),
         **_step_fields(steps),
         **_table_fields((rules if is_aware else RECOMMENDED).table),
     }
@@ -39,7 +40,8 @@ def draft_of(rules: RetryRules, *, version: int) -> Draft:
 def apply(action: str, draft: Mapping[str, str]) -> Draft:
     """Return the draft after a button was pressed; one that makes no sense changes nothing.
 
-    Buttons: add, remove:1, up:1, down:1 (rows from 0), preset:NAME, fill, code, uncode:CODE.
+    Buttons: add, remove:1, up:1, down:1 (rows from 0), preset:NAME, fill, code, uncode:CODE,
+    defaults.
     """
     verb, _, argument = action.partition(":")
     changed = dict(draft)
@@ -47,6 +49,8 @@ def apply(action: str, draft: Mapping[str, str]) -> Draft:
         _move_rows(changed, verb, argument)
     elif verb == "preset" and argument in PRESETS:
         _use(changed, PRESETS[argument].rules)
+    elif verb == "defaults":
+        changed = draft_of(RECOMMENDED, version=0) | {"version": changed.get("version", "0")}
     elif verb == "fill":
         _fill(changed)
     elif verb == "code" and (code := changed.get("new_code", "")):
@@ -91,9 +95,11 @@ def _take_rows(draft: Draft) -> list[tuple[str, ...]]:
 
 
 def _use(draft: Draft, rules: RetryRules) -> None:
-    draft["engine"] = rules.engine
     if rules.engine == "stripe":
+        draft["engine"] = rules.engine
         return
+    if draft.get("engine") != "gaps":
+        draft["engine"] = rules.engine
     draft["strategy"] = rules.strategy
     if rules.strategy == "custom":
         _take_rows(draft)

@@ -19,6 +19,18 @@ Source: https://docs.stripe.com/invoicing/hosted-invoice-page
 MONTH_DAYS = 28
 
 
+SUBSCRIPTION_ENDS = {
+    "cancel": "Subscription is canceled",
+    "leave_past_due": "Subscription stays past due",
+    "pause": "Collection is paused",
+}
+INVOICE_ENDS = {
+    "leave_open": "",
+    "uncollectible": ", invoice marked uncollectible",
+    "void": ", invoice voided",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PreviewStep:
     """One dated step. `kind` is failure, retry, wait or end; `day` counts from the failure."""
@@ -35,8 +47,14 @@ class PreviewStep:
 class Preview:
     """The steps of one sample failure, and what to think about before saving."""
 
+    rules: RetryRules
     steps: tuple[PreviewStep, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def end(self) -> PreviewStep | None:
+        """The day on which it all ends, if we know it."""
+        return next((step for step in self.steps if step.kind == "end"), None)
 
 
 def preview_of(rules: RetryRules, *, code: str, zone: ZoneInfo, now: dt.datetime) -> Preview:
@@ -46,7 +64,9 @@ def preview_of(rules: RetryRules, *, code: str, zone: ZoneInfo, now: dt.datetime
     """
     facts = _facts(code, zone, now)
     tries = plan(facts=facts, rules=rules, now=now)
-    return Preview(tuple(_steps(facts, rules, tries, zone)), tuple(_warnings(rules, tries, now)))
+    return Preview(
+        rules, tuple(_steps(facts, rules, tries, zone)), tuple(_warnings(rules, tries, now))
+    )
 
 
 def _facts(code: str, zone: ZoneInfo, now: dt.datetime) -> CaseFacts:
@@ -84,7 +104,7 @@ def _steps(
         return PreviewStep(kind, title, local, day, local.weekday() >= 5, detail)
 
     yield step("failure", "Payment fails", start)
-    if rules.engine == "stripe":
+    if rules.engine != "recoup":
         return
     for planned in tries:
         on_payday = any(reason.code == "payday" for reason in planned.reasons)
@@ -96,8 +116,7 @@ def _steps(
     if isinstance(decision, WaitForCustomer):
         yield step("wait", "Only a new card helps now", ended_at, "Charged at once when it comes")
         ended_at = decision.until
-    canceled = rules.final_action == "cancel"
-    title = "Subscription is canceled" if canceled else "Subscription stays past due"
+    title = f"{SUBSCRIPTION_ENDS[rules.final_action]}{INVOICE_ENDS[rules.invoice_action]}"
     yield step("end", title, ended_at, "If nothing was paid")
 
 
@@ -113,7 +132,7 @@ def _after(facts: CaseFacts, tries: tuple[PlannedTry, ...]) -> CaseFacts:
 
 
 def _warnings(rules: RetryRules, tries: tuple[PlannedTry, ...], now: dt.datetime) -> Iterator[str]:
-    if rules.engine == "stripe" or not tries:
+    if rules.engine != "recoup" or not tries:
         return
     days = (tries[-1].due_at - now).days
     if days >= MONTH_DAYS:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from django import forms
 from django.forms import BoundField
@@ -22,6 +22,7 @@ from apps.dunning.rules import (
 )
 from apps.retry_settings.forms.draft import LADDER, ROW, Draft, reasons_in, row_count
 from apps.retry_settings.forms.ladders import Ladder, read_ladder
+from apps.retry_settings.forms.options import NUMBERS, OptionsForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ GROUPS = (
 """The families a table always shows, each with the code its preview uses."""
 
 MAX_ROW_DAYS = 30
+OURS = ("recoup", "gaps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +76,18 @@ class ReasonRow:
     is_group: bool
 
 
-class RetryRulesForm(forms.Form):
+class RetryRulesForm(OptionsForm):
     """Always bound, to a draft from the database or from the page; errors show once asked for.
 
     Only the chosen strategy is checked; what the page hides cannot stop a save.
     """
 
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
-    engine = forms.ChoiceField(choices=[("stripe", "Stripe"), ("recoup", "Recoup")])
+    engine = forms.ChoiceField(
+        choices=[("recoup", "Recoup"), ("stripe", "Stripe"), ("gaps", "Stripe, Recoup between")]
+    )
     strategy = forms.ChoiceField(
         choices=[("decline_aware", "By decline reason"), ("custom", "Custom schedule")]
-    )
-    final_action = forms.ChoiceField(
-        choices=[
-            ("cancel", "Cancel the subscription"),
-            ("leave_past_due", "Leave the subscription past due"),
-        ]
     )
     payday = forms.IntegerField(
         min_value=0,
@@ -130,10 +128,12 @@ class RetryRulesForm(forms.Form):
         engine, strategy = values.get("engine"), values.get("strategy")
         steps: tuple[Step, ...] = ()
         table: Mapping[str, tuple[Step, ...]] = {}
-        if engine == "recoup" and strategy == "custom":
+        if engine in OURS and strategy == "custom":
             steps = self._clean_rows()
-        elif engine == "recoup":
+        elif engine in OURS:
             table = self._clean_table()
+        if engine in OURS and not (values.get("recurring") or values.get("one_off")):
+            self.add_error("recurring", "Choose at least one kind of invoice, or let Stripe retry.")
         if not self.errors:
             values["rules"] = self._rules(steps, table)
         return values
@@ -229,12 +229,14 @@ class RetryRulesForm(forms.Form):
         )
 
     def _forget_errors_of_the_hidden(self) -> None:
-        chosen = self.draft.get("strategy") if self.draft.get("engine") == "recoup" else None
+        chosen = self.draft.get("strategy") if self.draft.get("engine") in OURS else None
         rows = [f"{part}-{number}" for number in range(self.row_total) for part in ROW]
         reasons = [f"{part}-{key}" for key in self.reasons for part in LADDER]
         hidden = [
             *([] if chosen == "custom" else ["payday", *rows]),
             *([] if chosen == "decline_aware" else reasons),
+            *([] if self.draft.get("engine") == "gaps" else ["gap_hours"]),
+            *([] if chosen else NUMBERS),
         ]
         for name in hidden:
             self.errors.pop(name, None)
@@ -285,8 +287,7 @@ class RetryRulesForm(forms.Form):
         values = self.cleaned_data
         if values["engine"] == "stripe":
             return RetryRules("stripe", "smart", name="stripe_smart")
-        strategy: Literal["custom", "decline_aware"] = values["strategy"]
-        rules = RetryRules("recoup", strategy, steps, table, final_action=values["final_action"])
+        rules = RetryRules(values["engine"], values["strategy"], steps, table, **self.options())
         try:
             rules.validate()
         except RulesError as error:
@@ -302,10 +303,8 @@ def _title(key: str) -> str:
 def _name_of(rules: RetryRules) -> str:
     """Return the preset that has the same schedules, else ""."""
     for name, preset in PRESETS.items():
-        same = (preset.rules.engine, preset.rules.strategy, preset.rules.steps)
-        if same == (rules.engine, rules.strategy, rules.steps) and dict(preset.rules.table) == dict(
-            rules.table
-        ):
+        same = (preset.rules.strategy, preset.rules.steps, dict(preset.rules.table))
+        if same == (rules.strategy, rules.steps, dict(rules.table)):
             return name
     return ""
 

@@ -5,7 +5,16 @@ from apps.dunning.rules import RetryRules
 from apps.retry_settings.forms.ladders import write_ladder
 
 STRATEGIES = {"custom": "custom schedule", "decline_aware": "by decline reason"}
-ENDS = {"cancel": "then the subscription is canceled", "leave_past_due": "then it stays past due"}
+ENDS = {
+    "cancel": "then the subscription is canceled",
+    "leave_past_due": "then it stays past due",
+    "pause": "then its collection is paused",
+}
+INVOICE_ENDS = {
+    "leave_open": "",
+    "uncollectible": " and the invoice is marked uncollectible",
+    "void": " and the invoice is voided",
+}
 
 
 def in_words(rules: RetryRules) -> str:
@@ -18,7 +27,11 @@ def in_words(rules: RetryRules) -> str:
     named = f" ({preset.title})" if preset else ""
     strategy = STRATEGIES[rules.strategy]
     moments = f", days {write_ladder(rules.steps).text}" if rules.strategy == "custom" else ""
-    return (
-        f"Recoup retries, {strategy}{named}: up to {most} {'try' if most == 1 else 'tries'}"
-        f" in {rules.horizon.days} days{moments}, {ENDS[rules.final_action]}."
-    )
+    count = f"up to {most} {'try' if most == 1 else 'tries'} in {rules.horizon.days} days{moments}"
+    if rules.engine == "gaps":
+        return (
+            f"Stripe retries, and Recoup at least {rules.gap_hours} h away from it,"
+            f" {strategy}{named}: {count}."
+        )
+    ends = f"{ENDS[rules.final_action]}{INVOICE_ENDS[rules.invoice_action]}"
+    return f"Recoup retries, {strategy}{named}: {count}, {ends}."
