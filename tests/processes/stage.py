@@ -27,6 +27,8 @@ WEB = "gunicorn config.wsgi --worker-class gthread --threads 4 --no-control-sock
 
 # Long enough for a busy machine: only a test that fails waits so long.
 PATIENCE = 240
+# Between two looks: each costs the processes, which share few cores, some of their time.
+PAUSE = 0.1
 
 
 class Stripe(ServerProcess):
@@ -143,7 +145,7 @@ class Stage:
                 assert found or process.poll() is None, f"{name} ended while we waited for {what}"
             return found
 
-        return until(look, what=what, seconds=PATIENCE)
+        return until(look, what=what, seconds=PATIENCE, pause=PAUSE)
 
     def stripe_says(self) -> str:
         """Say how things stand at the local Stripe, if it runs."""

@@ -144,11 +144,11 @@ def shop():
         thread.join()
 
 
-def until(condition, *, what: str, seconds: float = PATIENCE):
+def until(condition, *, what: str, seconds: float = PATIENCE, pause: float = 0.02):
     """Wait until the condition holds and return what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return found
