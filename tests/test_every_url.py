@@ -10,6 +10,7 @@ from apps.accounts.models import Role
 from apps.web.preferences import views_of
 from apps.web.services import save_view
 from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
+from tests.customers.factories import CustomerFactory
 from tests.exports.factories import ExportFactory
 from tests.recovery.factories import CaseFactory
 from tests.subscriptions.factories import SubscriptionFactory
@@ -30,12 +31,16 @@ class Rule:
 
 RULES = {
     "overview:home": Rule(Role.VIEWER),
+    "overview:customer": Rule(Role.VIEWER, record="customer"),
     "subscriptions:list": Rule(Role.VIEWER),
     "subscriptions:detail": Rule(Role.VIEWER, record="subscription"),
     "transactions:list": Rule(Role.VIEWER),
     "transactions:detail": Rule(Role.VIEWER, record="transaction"),
     "recovery:list": Rule(Role.VIEWER),
     "recovery:case": Rule(Role.VIEWER, record="case"),
+    "recovery:calendar": Rule(Role.VIEWER),
+    "recovery:open_feed": Rule(Role.VIEWER, "post"),
+    "recovery:close_feed": Rule(Role.VIEWER, "post"),
     "recovery:take_over": Rule(Role.ADMIN),
     "recovery:retry": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
@@ -75,6 +80,7 @@ RULES = {
 PUBLIC = {
     "overview:metrics",  # for Prometheus; its token is the check
     "overview:healthz",  # for load balancers; tells nothing about merchants
+    "recovery:calendar_feed",  # for calendar programs; the secret in it is the check
     "webhooks:stripe",  # Stripe; its signature is the check
     "set_theme",  # a cookie
     "account_login",
@@ -95,7 +101,7 @@ OPERATOR = "admin"
 
 NOBODY = 0
 
-RecordId = int | uuid.UUID
+RecordId = int | str | uuid.UUID
 
 
 def names(patterns=None, prefix="") -> list[str]:
@@ -122,6 +128,8 @@ def visit(client, name: str, record_id: RecordId = NOBODY):
 
 
 def a_record(kind: str, merchant) -> RecordId:
+    if kind == "customer":
+        return CustomerFactory(merchant=merchant).stripe_customer_id
     if kind == "view":
         somebody = MembershipFactory(merchant=merchant)
         save_view(membership=somebody, page="transactions", name="Mine", query="view=failed")

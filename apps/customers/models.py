@@ -28,6 +28,10 @@ class Customer(models.Model):
     time_zone = models.CharField(max_length=64, blank=True)
     zone_source = models.CharField(max_length=16, choices=ZoneSource, default=ZoneSource.MERCHANT)
     is_deleted = models.BooleanField(default=False)
+    default_method_id = models.CharField(
+        max_length=255, blank=True, help_text="invoice_settings.default_payment_method"
+    )
+    default_source_id = models.CharField(max_length=255, blank=True)
     read_at = models.DateTimeField(help_text="When Stripe was asked; older never overwrites newer.")
 
     objects = CustomerQuerySet.as_manager()

@@ -48,6 +48,8 @@ def project_customer(
             "time_zone": guess.zone,
             "zone_source": guess.source,
             "is_deleted": False,
+            "default_method_id": facts.default_method_id,
+            "default_source_id": facts.default_source_id,
         },
         read_at=read_at,
     )

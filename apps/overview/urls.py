@@ -6,6 +6,7 @@ app_name = "overview"
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
+    path("customers/<str:stripe_customer_id>/", views.customer_page, name="customer"),
     path("metrics", views.metrics, name="metrics"),
     path("healthz", views.healthz, name="healthz"),
 ]

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin, ReadOnlyInline
-from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.recovery.models import Attempt, CalendarFeed, CaseEvent, RecoveryCase, Try
 
 
 class AttemptInline(ReadOnlyInline):
@@ -75,3 +75,11 @@ class CaseEventAdmin(ReadOnlyAdmin):
     list_select_related = ["case"]
     search_fields = ["case__stripe_invoice_id", "key"]
     ordering = ["-id"]
+
+
+@admin.register(CalendarFeed)
+class CalendarFeedAdmin(ReadOnlyAdmin):
+    list_display = ["membership", "created_at"]
+    list_select_related = ["membership__user", "membership__merchant"]
+    search_fields = ["membership__user__email"]
+    exclude = ["token_hash"]

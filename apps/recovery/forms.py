@@ -4,9 +4,18 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.recovery.models import RecoveryCase
 from apps.recovery.queries import SORTS, CaseChoices, CaseFilters
-from apps.web.filters import ChipSpec, ListForm, checks, radios
-from apps.web.spans import PERIODS, Locality, span_of_period
+from apps.web.filters import ChipSpec, ListForm, checks, day, radios
+from apps.web.spans import (
+    COMING,
+    PERIODS,
+    Locality,
+    Span,
+    period_text,
+    span_of_coming,
+    span_of_period,
+)
 
 
 class CaseFilterForm(ListForm):
@@ -26,6 +35,11 @@ class CaseFilterForm(ListForm):
         ChipSpec("reason", _("Decline reason"), ("reason",)),
         ChipSpec("date", _("Failed on"), ("period", "from", "to")),
         ChipSpec("amount", _("Amount"), ("min", "max", "currency")),
+        ChipSpec("next", _("Next try"), ("next", "next_from", "next_to")),
+        ChipSpec("offer", _("Offer"), ("offer",), rare=True),
+        ChipSpec("retries", _("Retries made"), ("retries_min", "retries_max"), rare=True),
+        ChipSpec("engine", _("Who retries"), ("engine",), rare=True),
+        ChipSpec("end", _("How it ended"), ("end",), rare=True),
     )
     sorts = (
         ("-failed", _("Newest first")),
@@ -36,10 +50,18 @@ class CaseFilterForm(ListForm):
         ("-next_try", _("Next try, last first")),
     )
     default_sort = "-failed"
-    open_sets = ("reason", "currency")
+    open_sets = ("reason", "currency", "offer")
 
     reason = checks(_("Decline reason"))
     period = radios(_("Failed on"), PERIODS)
+    next = radios(_("Next try"), COMING)
+    next_from = day(_("From"))
+    next_to = day(_("To"))
+    offer = checks(_("Offer"))
+    retries_min = forms.IntegerField(required=False, min_value=0, max_value=99, label=_("From"))
+    retries_max = forms.IntegerField(required=False, min_value=0, max_value=99, label=_("To"))
+    engine = checks(_("Who retries"))
+    end = checks(_("How it ended"))
 
     def __init__(self, data: QueryDict, *, local: Locality, offered: CaseChoices) -> None:
         super().__init__(
@@ -47,6 +69,9 @@ class CaseFilterForm(ListForm):
             local=local,
             currencies=offered.currencies,
             reason=[(code, f"{words} ({code})") for code, words in offered.declines],
+            offer=[(name, name) for name in offered.offers],
+            engine=[(value, str(label)) for value, label in RecoveryCase.Engine.choices],
+            end=[(value, str(label)) for value, label in RecoveryCase.EndReason.choices],
         )
 
     def filters(self) -> CaseFilters:
@@ -55,6 +80,7 @@ class CaseFilterForm(ListForm):
         since, until = span_of_period(
             self.local, period=value("period"), first=value("from"), last=value("to")
         )
+        next_since, next_until = self._next_span()
         return CaseFilters(
             view=value("view"),
             search=value("q"),
@@ -64,7 +90,37 @@ class CaseFilterForm(ListForm):
             currency=self.chosen_currency,
             amount_min_minor=self.minor("min"),
             amount_max_minor=self.minor("max"),
+            next_since=next_since,
+            next_until=next_until,
+            offers=tuple(value("offer")),
+            retries_min=value("retries_min"),
+            retries_max=value("retries_max"),
+            engines=tuple(value("engine")),
+            end_reasons=tuple(value("end")),
         )
+
+    def _next_span(self) -> Span:
+        """Return when the next try falls; today takes in what is overdue."""
+        local, value = self.local, self.value
+        if value("next_from") or value("next_to"):
+            since, until = span_of_period(
+                local, period="", first=value("next_from"), last=value("next_to")
+            )
+        else:
+            since, until = span_of_coming(local, coming=value("next"))
+        is_today = since is not None and since == local.start_of(local.today)
+        return (None, until) if is_today else (since, until)
+
+    def chip_text(self, spec: ChipSpec) -> str:
+        value = self.value
+        if spec.key == "next" and (value("next_from") or value("next_to")):
+            return period_text(
+                self.local, period="", first=value("next_from"), last=value("next_to")
+            )
+        low, high = value("retries_min"), value("retries_max")
+        if spec.key == "retries" and (low, high) != (None, None):
+            return f"{low or 0}\N{EN DASH}{high}" if high is not None else f"{low}+"
+        return super().chip_text(spec)
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from apps.accounts.models import Merchant
+from apps.accounts.models import Membership, Merchant
 from apps.dunning.facts import Decline
 from apps.dunning.money import Money
 
@@ -451,3 +451,23 @@ class CaseEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of case {self.case_id}"
+
+
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(membership__merchant=merchant)
+
+
+class CalendarFeed(models.Model):
+    """The secret address of one person's calendar; only its hash is kept."""
+
+    membership = models.OneToOneField(
+        Membership, on_delete=models.CASCADE, related_name="calendar_feed"
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+
+    objects = CalendarFeedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Calendar feed of {self.membership}"

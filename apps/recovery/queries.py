@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
@@ -179,6 +179,13 @@ class CaseFilters:
     currency: str = ""
     amount_min_minor: int | None = None
     amount_max_minor: int | None = None
+    next_since: dt.datetime | None = None
+    next_until: dt.datetime | None = None
+    offers: tuple[str, ...] = ()
+    retries_min: int | None = None
+    retries_max: int | None = None
+    engines: tuple[str, ...] = ()
+    end_reasons: tuple[str, ...] = ()
 
 
 def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQuerySet:
@@ -204,6 +211,13 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
         "currency": filters.currency or None,
         "amount_due_minor__gte": filters.amount_min_minor,
         "amount_due_minor__lte": filters.amount_max_minor,
+        "next_try_at__gte": filters.next_since,
+        "next_try_at__lt": filters.next_until,
+        "offer_name__in": filters.offers or None,
+        "retries_made__gte": filters.retries_min,
+        "retries_made__lte": filters.retries_max,
+        "engine__in": filters.engines or None,
+        "end_reason__in": filters.end_reasons or None,
     }
     rows = rows.filter(
         VIEWS.get(filters.view, VIEWS[""]),
@@ -219,6 +233,17 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
         | Q(stripe_invoice_id__iexact=text)
         | Q(stripe_subscription_id__iexact=text)
         | Q(stripe_customer_id__iexact=text)
+        | Q(stripe_invoice_id__in=_invoices_of(merchant, text))
+    )
+
+
+def _invoices_of(merchant: Merchant, text: str) -> QuerySet[Try, Any]:
+    """Select the invoices that a charge or payment intent was made for."""
+    return (
+        Try.objects.for_merchant(merchant)
+        .filter(Q(stripe_charge_id=text) | Q(stripe_payment_intent_id=text))
+        .exclude(stripe_invoice_id="")
+        .values("stripe_invoice_id")
     )
 
 
@@ -228,24 +253,30 @@ class CaseChoices:
 
     currencies: tuple[str, ...]
     declines: tuple[tuple[str, str], ...]  # code, words
+    offers: tuple[str, ...] = ()
 
 
 def case_choices(*, merchant: Merchant) -> CaseChoices:
-    """Gather currencies and decline reasons of the newest cases; one query."""
+    """Gather currencies, decline reasons and offers of the newest cases; one query."""
     rows = (
         RecoveryCase.objects.for_merchant(merchant)
         .order_by("-failed_at")
-        .values_list("currency", "last_decline_code", "last_failure_code", "last_decline_words")[
-            :RECENT_ROWS
-        ]
+        .values_list(
+            "currency",
+            "last_decline_code",
+            "last_failure_code",
+            "last_decline_words",
+            "offer_name",
+        )[:RECENT_ROWS]
     )
-    currencies, declines = set(), {}
-    for currency, decline, failure, words in rows:
+    currencies, declines, offers = set(), {}, set()
+    for currency, decline, failure, words, offer in rows:
         currencies.add(currency)
+        offers.add(offer)
         if code := decline or failure:
             declines[code] = words
     by_words = sorted(declines.items(), key=lambda pair: (pair[1], pair[0]))
-    return CaseChoices(tuple(sorted(currencies)), tuple(by_words))
+    return CaseChoices(tuple(sorted(currencies)), tuple(by_words), tuple(sorted(offers - {""})))
 
 
 def needs_attention_count(merchant: Merchant) -> int:

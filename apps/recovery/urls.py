@@ -6,6 +6,10 @@ app_name = "recovery"
 
 urlpatterns = [
     path("", views.case_list, name="list"),
+    path("calendar/", views.calendar_page, name="calendar"),
+    path("calendar/feed/open/", views.open_calendar_feed, name="open_feed"),
+    path("calendar/feed/close/", views.close_calendar_feed, name="close_feed"),
+    path("calendar/feed/<str:token>.ics", views.calendar_feed, name="calendar_feed"),
     path("take-over/", views.take_over_imported, name="take_over"),
     path("<int:case_id>/", views.case_page, name="case"),
     path("<int:case_id>/retry/", views.retry_case, name="retry"),

@@ -67,6 +67,8 @@ class Subscription(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_for_nonpayment = models.BooleanField(default=False)
     past_due_since = models.DateTimeField(null=True, blank=True)
+    default_method_id = models.CharField(max_length=255, blank=True)
+    default_source_id = models.CharField(max_length=255, blank=True)
 
     # Written from above: the case by `recovery`'s events, access by `customer_payments`.
     case_id = models.BigIntegerField(null=True, blank=True)

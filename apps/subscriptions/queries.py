@@ -12,6 +12,8 @@ from apps.accounts.models import Merchant
 from apps.customers.queries import matching_customers
 from apps.dunning.money import Money
 from apps.subscriptions.models import Subscription, SubscriptionQuerySet
+from apps.transactions.models import Transaction
+from apps.transactions.queries import by_stripe_id
 
 COUNT_CAP = 10_000
 """Lists longer than this are counted as "10,000+" and not added up."""
@@ -184,9 +186,13 @@ def filter_choices(*, merchant: Merchant) -> FilterChoices:
 
 
 def _search(merchant: Merchant, text: str) -> Q:
-    """Match Stripe ids exactly, customers by name or email."""
+    """Match Stripe ids exactly, those of payments too; customers by name or email."""
     if text.startswith("sub_"):
         return Q(stripe_subscription_id=text)
     if text.startswith("cus_"):
         return Q(stripe_customer_id=text)
+    payments = by_stripe_id(merchant=merchant, text=text)
+    if payments is not None:
+        paid_for = Transaction.objects.for_merchant(merchant).filter(payments)
+        return Q(stripe_subscription_id__in=paid_for.values("stripe_subscription_id"))
     return Q(stripe_customer_id__in=matching_customers(merchant=merchant, text=text))

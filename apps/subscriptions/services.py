@@ -48,6 +48,8 @@ def project_subscription(
         "ends_at": ends_at(facts),
         "ended_at": facts.ended_at,
         "ended_for_nonpayment": facts.cancellation_reason in NONPAYMENT_REASONS,
+        "default_method_id": facts.default_method_id,
+        "default_source_id": facts.default_source_id,
     }
     if facts.offer_name:
         values["offer_name"] = facts.offer_name[:512]

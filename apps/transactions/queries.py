@@ -212,22 +212,32 @@ def expand_statuses(words: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+def by_stripe_id(*, merchant: Merchant, text: str) -> Q | None:
+    """Select payments by any of Stripe's ids about them, exactly; None for a text that is no id.
+
+    Charges and payment intents are found whichever try they belong to, not only the last.
+    """
+    kind = text.partition("_")[0]
+    if kind == "in":
+        return Q(stripe_id=text) | Q(stripe_invoice_id=text)
+    if kind in ("ch", "py", "pi"):
+        name = "stripe_payment_intent_id" if kind == "pi" else "stripe_charge_id"
+        invoices = (
+            Try.objects.for_merchant(merchant)
+            .filter(**{name: text})
+            .exclude(stripe_invoice_id="")
+            .values("stripe_invoice_id")
+        )
+        return Q(**{name: text}) | Q(stripe_id=text) | Q(stripe_id__in=invoices)
+    columns = {"cus": "stripe_customer_id", "sub": "stripe_subscription_id"}
+    return Q(**{columns[kind]: text}) if kind in columns and "_" in text else None
+
+
 def _search(merchant: Merchant, text: str) -> Q:
     """Match Stripe ids and invoice numbers exactly, customers by name or email."""
-    columns = {
-        "in_": ("stripe_id", "stripe_invoice_id"),
-        "ch_": ("stripe_charge_id", "stripe_id"),
-        "py_": ("stripe_charge_id", "stripe_id"),
-        "pi_": ("stripe_payment_intent_id",),
-        "cus_": ("stripe_customer_id",),
-        "sub_": ("stripe_subscription_id",),
-    }
-    for prefix, names in columns.items():
-        if text.startswith(prefix):
-            found = Q()
-            for name in names:
-                found |= Q(**{name: text})
-            return found
+    found = by_stripe_id(merchant=merchant, text=text)
+    if found is not None:
+        return found
     return Q(stripe_customer_id__in=matching_customers(merchant=merchant, text=text)) | Q(
         number__iexact=text
     )

@@ -17,12 +17,16 @@ Counter = Callable[[Merchant], int]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One entry. `key` is its letter after "g"; `counter` names a count registered by an app."""
+    """One entry. `key` is its letter after "g"; `counter` names a count registered by an app.
+
+    `also` begins addresses of pages that belong to it without standing below it.
+    """
 
     label: str | Promise
     url_name: str
     key: str = ""
     counter: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ SECTIONS = (
         _("Sales"),
         "banknotes",
         (
-            Page(_("Subscriptions"), "subscriptions:list", "s", "subscriptions"),
+            Page(
+                _("Subscriptions"), "subscriptions:list", "s", "subscriptions", also="/customers/"
+            ),
             Page(_("Transactions"), "transactions:list", "t"),
             Page(_("Recovery"), "recovery:list", "r", "recovery"),
             Page(_("Losing access"), "access:losing", "l"),
@@ -85,5 +91,6 @@ def link(page: Page, *, path: str, merchant: Merchant) -> Link:
     counter = _counters.get(page.counter)
     number = counter(merchant) if counter else 0
     count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
-    is_current = path == url if page is HOME else path.startswith(url)
+    places = (url, page.also) if page.also else (url,)
+    is_current = path == url if page is HOME else path.startswith(places)
     return Link(page.label, url, page.key, count, is_current)

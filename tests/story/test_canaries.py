@@ -233,7 +233,7 @@ def test_no_error_page_tells_what_went_wrong(played, sink, monkeypatch):
     member = MembershipFactory(merchant=played.merchant).user
     client = Client(raise_request_exception=False)
     client.force_login(member)
-    monkeypatch.setattr("apps.overview.views.figures", fail)
+    monkeypatch.setattr("apps.overview.views.start.figures", fail)
 
     response = client.get(reverse("overview:home"))
 

@@ -8,7 +8,9 @@ from apps.subscriptions import queries
 from apps.subscriptions.models import Subscription
 from apps.subscriptions.queries import SubscriptionFilters, filtered, ordered, summary
 from tests.accounts.factories import MerchantFactory
+from tests.recovery.factories import TryFactory
 from tests.subscriptions.factories import SUNDAY_NOON, SubscriptionFactory
+from tests.transactions.factories import TransactionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +138,37 @@ def test_choices_come_from_the_rows(merchant):
     SubscriptionFactory(offer_name="Somebody else's")
 
     assert queries.filter_choices(merchant=merchant) == queries.FilterChoices(("eur",), ("Course",))
+
+
+@pytest.mark.parametrize("text", ["in_paid", "ch_last", "pi_first"])
+def test_a_subscription_is_found_by_the_ids_of_its_payments(merchant, text):
+    SubscriptionFactory(merchant=merchant, stripe_subscription_id="sub_other")
+    SubscriptionFactory(merchant=merchant, stripe_subscription_id="sub_wanted")
+    TransactionFactory(
+        merchant=merchant,
+        stripe_id="in_paid",
+        stripe_charge_id="ch_last",
+        stripe_subscription_id="sub_wanted",
+    )
+    TryFactory(merchant=merchant, stripe_invoice_id="in_paid", stripe_payment_intent_id="pi_first")
+
+    assert found(merchant, search=text) == {"sub_wanted"}
+
+
+def test_past_due_by_money_at_risk_and_by_days(merchant):
+    for name, due, days in (("small", 100, 9), ("large", 900, 2)):
+        SubscriptionFactory(
+            merchant=merchant,
+            past_due=True,
+            stripe_subscription_id=name,
+            amount_due_minor=due,
+            past_due_since=SUNDAY_NOON - days * DAY,
+        )
+    SubscriptionFactory(merchant=merchant, stripe_subscription_id="fine")
+    rows = filtered(merchant=merchant, filters=SubscriptionFilters())
+
+    def names(sort):
+        return [row.stripe_subscription_id for row in ordered(rows, sort=sort)]
+
+    assert names("-due") == ["large", "small", "fine"]
+    assert names("past_due") == ["small", "large", "fine"]

@@ -8,6 +8,7 @@ from apps.transactions import queries
 from apps.transactions.models import Transaction
 from apps.transactions.queries import TransactionFilters, filtered, ordered, summary
 from tests.accounts.factories import MerchantFactory
+from tests.recovery.factories import TryFactory
 from tests.transactions.factories import SUNDAY_NOON, TransactionFactory
 
 pytestmark = pytest.mark.django_db
@@ -195,3 +196,23 @@ def test_choices_come_from_the_rows(merchant):
         ("insufficient_funds", "Insufficient funds"),
     )
     assert choices.methods == ("card",)
+
+
+@pytest.mark.parametrize("text", ["ch_first", "pi_first"])
+def test_any_try_of_a_payment_is_found_by_its_ids(merchant, text):
+    TransactionFactory(merchant=merchant, stripe_id="in_other")
+    TransactionFactory(
+        merchant=merchant,
+        stripe_id="in_wanted",
+        stripe_charge_id="ch_last",
+        stripe_payment_intent_id="pi_last",
+    )
+    TryFactory(
+        merchant=merchant,
+        stripe_invoice_id="in_wanted",
+        stripe_charge_id="ch_first",
+        stripe_payment_intent_id="pi_first",
+    )
+
+    assert found(merchant, search=text) == {"in_wanted"}
+    assert found(MerchantFactory(), search=text) == set()

@@ -1,15 +1,25 @@
 """Pages of recovery: the list of cases, one case, and what people may do to it."""
 
 from apps.recovery.views.actions import reopen_case, retry_case, stop_case
+from apps.recovery.views.calendar import (
+    calendar_feed,
+    calendar_page,
+    close_calendar_feed,
+    open_calendar_feed,
+)
 from apps.recovery.views.case import case_page
 from apps.recovery.views.cases import case_list
 from apps.recovery.views.imported import take_over_imported
 from apps.recovery.views.notes import note_case
 
 __all__ = [
+    "calendar_feed",
+    "calendar_page",
     "case_list",
     "case_page",
+    "close_calendar_feed",
     "note_case",
+    "open_calendar_feed",
     "reopen_case",
     "retry_case",
     "stop_case",

@@ -1,0 +1,6 @@
+"""Pages that show everything: Home, a customer; and what machines ask for."""
+
+from apps.overview.views.customer import customer_page
+from apps.overview.views.start import healthz, home, metrics
+
+__all__ = ["customer_page", "healthz", "home", "metrics"]
