@@ -75,6 +75,14 @@ class TestScheduler:
         names = set(PeriodicTask.objects.values_list("name", flat=True))
         assert names == {*settings.CELERY_BEAT_SCHEDULE, "the operator's own"}
 
+    def test_ends_at_the_next_tick_where_the_signal_to_stop_was_swallowed(self):
+        scheduler = Scheduler(app=current_app, lazy=True)
+
+        scheduler.close()
+
+        with pytest.raises(SystemExit):
+            scheduler.tick()
+
     def test_a_changed_pace_reaches_the_table_and_a_switched_off_task_stays_off(self):
         Scheduler(app=current_app, lazy=True).setup_schedule()
         deliver = PeriodicTask.objects.filter(task="reactions.deliver")
