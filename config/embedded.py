@@ -55,6 +55,7 @@ def default_environment() -> dict[str, str]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "DATABASE_URL": database_url(postgres_dir("pg")),
         "CELERY_BROKER_URL": "filesystem://localhost",
+        "PUBLIC_URL": f"http://localhost:{os.environ.get('PORT') or 8000}",
         "DEFAULT_FROM_EMAIL": "recoup@example.com",
         "STRIPE_SECRET_KEY": "sk_test_sandboxsandboxsandbox0000",
         "STRIPE_WEBHOOK_SECRET": "whsec_sandbox",

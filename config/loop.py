@@ -15,7 +15,7 @@ QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("money", "d
 
 def queue_of(task: str) -> str:
     """Give the queue of a task: charges wait for no mail, and nothing waits for mirror or import."""
-    if task.startswith("recovery."):
+    if task.startswith("recovery.") or task == "dunning_emails.settle_visits":
         return "money"
     patient = (
         "analytics.count_days",
@@ -45,6 +45,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "reactions.deliver": often,
         "customer_payments.take_due_steps": loop_seconds,
         "customer_payments.sweep": often,
+        "dunning_emails.settle_visits": loop_seconds,
+        "dunning_emails.send_due_mails": loop_seconds,
         "webhooks.drain": often,
         "webhooks.read_due_cases": loop_seconds,
         "webhooks.catch_up": often,

@@ -1,6 +1,7 @@
 """The address plan: each app's pages, wired in one place."""
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -11,15 +12,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sales/subscriptions/", include("apps.subscriptions.urls")),
     path("sales/transactions/", include("apps.transactions.urls")),
     path("sales/recovery/", include("apps.recovery.urls")),
+    path("sales/recovery/", include("apps.dunning_emails.case_urls")),
     path("settings/retries/", include("apps.retry_settings.urls")),
     path("sales/access/", include((access_patterns, "access"))),
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
     path("exports/", include("apps.exports.urls")),
+    path("pay/", include("apps.dunning_emails.pay_urls")),
     path("webhooks/", include("apps.webhooks.urls")),
     path("", include("apps.web.urls")),
     path("admin/", admin.site.urls),
     path("", include("apps.accounts.urls")),
 ]
+
+# Bounces and complaints; without a secret anybody could send them.
+if settings.EMAIL_WEBHOOK_SECRET:
+    urlpatterns.append(path("webhooks/mail/", include("anymail.urls")))
 
 # The demo's time machine; only local settings install it.
 if apps.is_installed("sandbox.console"):

@@ -15,6 +15,9 @@ from django.utils import timezone
 
 from apps.customer_payments import services as customer_payments
 from apps.customer_payments.models import AccessStep
+from apps.dunning_emails import services as dunning_emails
+from apps.dunning_emails.models import Mail
+from apps.dunning_emails.services import sending
 from apps.reactions import services as reactions
 from apps.recovery import services as recovery
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
@@ -50,11 +53,17 @@ def work(now: Now, *, doubting: bool = True) -> int:
     over = recovery.cases_to_finish(now=now())
     for case_id in over:
         recovery.finish_case(case_id=case_id, now=now())
+    visits = dunning_emails.visits_to_settle(now=now())
+    for visit_id in visits:
+        dunning_emails.settle_visit(visit_id=visit_id, now=now())
     told = reactions.deliver(now=now())
     steps = customer_payments.due_steps(now=now())
     taken = sum(customer_payments.carry_out_step(step_id=one, now=now()) for one in steps)
     changed = customer_payments.sweep(now=now())
-    return drained.events + drained.objects + len(due) + len(over) + told + taken + changed
+    mails = sending.due_mails(now=now())
+    sending.send_due(now=now())
+    done = len(due) + len(over) + len(visits) + told + taken + changed + len(mails)
+    return drained.events + drained.objects + done
 
 
 def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0) -> None:
@@ -103,11 +112,12 @@ def pulse(now: dt.datetime) -> Pulse:
         running.filter(lease_until__gt=real),
         CaseEvent.objects.undelivered().filter(delivery_tries=0),
         AccessStep.objects.due(now=now),
+        Mail.objects.due(now=now),
         running,
         Attempt.objects.filter(status=Attempt.Status.UNKNOWN),
         RecoveryCase.objects.open().filter(takeover=RecoveryCase.Takeover.WANTED),
     )
-    return Pulse(waiting=sum(counts[:7]), doubtful=sum(counts[7:]))
+    return Pulse(waiting=sum(counts[:8]), doubtful=sum(counts[8:]))
 
 
 def _count(*wanted: QuerySet[Any]) -> list[int]:
@@ -141,7 +151,9 @@ def next_due_at(now: dt.datetime, *, doubting: bool = True) -> dt.datetime | Non
     decisions = RecoveryCase.objects.open().filter(decide_by__gt=now)
     if not doubting:
         decisions = decisions.filter(next_step=RecoveryCase.Step.FINAL_ACTION)
+    mails = Mail.objects.filter(status=Mail.Status.SCHEDULED, due_at__gt=now)
     moments = (
+        mails.aggregate(at=Min("due_at"))["at"],
         attempts.aggregate(at=Min("due_at"))["at"],
         steps.aggregate(at=Min("due_at"))["at"],
         decisions.aggregate(at=Min("decide_by"))["at"],

@@ -46,6 +46,9 @@ RULES = {
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:note": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),
+    "mails:link": Rule(Role.VIEWER, record="case"),
+    "mails:make_link": Rule(Role.SUPPORT, "post", record="case"),
+    "mails:revoke_links": Rule(Role.SUPPORT, "post", record="case"),
     "retry_settings:settings": Rule(Role.VIEWER),
     "retry_settings:preview": Rule(Role.VIEWER, "post"),
     "retry_settings:charging_on": Rule(Role.ADMIN, "post"),
@@ -83,6 +86,12 @@ PUBLIC = {
     "recovery:calendar_feed",  # for calendar programs; the secret in it is the check
     "webhooks:stripe",  # Stripe; its signature is the check
     "set_theme",  # a cookie
+    # the customer's link; the token in the address is the check
+    "pay:link",
+    "pay:card",
+    "pay:invoice",
+    "pay:done",
+    "pay:renew",
     "account_login",
     "account_logout",
     "account_signup",  # says that it is closed

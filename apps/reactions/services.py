@@ -8,6 +8,7 @@ from django.db.models import F
 
 from apps.analytics import services as analytics
 from apps.customer_payments import services as customer_payments
+from apps.dunning_emails import services as dunning_emails
 from apps.logs import redact
 from apps.recovery.models import CaseEvent
 from apps.subscriptions import services as subscriptions
@@ -48,6 +49,7 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
             if event is None:
                 return False
             customer_payments.react_to(event=event, now=now)
+            dunning_emails.react_to(event=event, now=now)
             subscriptions.apply_case(case=event.case)
             transactions.apply_case(case=event.case)
             analytics.mark_case(case=event.case)

@@ -426,6 +426,13 @@ class CaseEvent(models.Model):
         ACCESS_GRANTED = "access_granted", "Access granted"
         MANUAL_RETRY = "manual_retry", "Retry now"
         NOTE = "note", "Note"
+        MAIL_SENT = "mail_sent", "Email sent"
+        MAIL_NOT_SENT = "mail_not_sent", "Email not sent"
+        MAIL_BOUNCED = "mail_bounced", "Email came back"
+        LINK_USED = "link_used", "Payment link used"
+        LINK_ASKED = "link_asked", "New link asked for"
+        LINK_REVOKED = "link_revoked", "Payment links revoked"
+        FIXED_BY_CUSTOMER = "fixed_by_customer", "Fixed by the customer"
 
     case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="events")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")

@@ -16,6 +16,7 @@ from apps.stripe_gateway.account import (
     missing_permissions,
     webhook_endpoint_at,
 )
+from apps.stripe_gateway.checkout import create_setup_session, read_setup_session
 from apps.stripe_gateway.connection import (
     body_of,
     key_is_live,
@@ -46,6 +47,7 @@ __all__ = [
     "StripeAccount",
     "cancel_subscription",
     "check_key",
+    "create_setup_session",
     "create_webhook_endpoint",
     "invoice_of_payment_intent",
     "key_is_live",
@@ -58,6 +60,7 @@ __all__ = [
     "read_customer",
     "read_invoice",
     "read_payment_method",
+    "read_setup_session",
     "read_subscription",
     "set_default_method",
     "stop_stripe_retries",

@@ -72,6 +72,16 @@ class SubscriptionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LineFacts:
+    """One line of an invoice; its period is half-open, and empty for a single purchase."""
+
+    description: str
+    amount: Money
+    period_start: dt.datetime | None = None
+    period_end: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceFacts:
     """One invoice with its tries, its subscription and its customer, as one read saw them."""
 
@@ -106,6 +116,7 @@ class InvoiceFacts:
     customer: CustomerFacts | None = None
     subscription: SubscriptionFacts | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)  # the merchant's own
+    lines: tuple[LineFacts, ...] = ()  # as many as came with the invoice (ten)
 
 
 @dataclass(frozen=True, slots=True)

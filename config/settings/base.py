@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "anymail",
     "csp",
     "django_htmx",
     "heroicons",
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "apps.customer_payments",
     "apps.exports",
     "apps.analytics",
+    "apps.dunning_emails",
     "apps.webhooks",
     "apps.reactions",
     "apps.overview",
@@ -179,10 +181,25 @@ ADMIN_CONTENT_SECURITY_POLICY = {
     "frame-ancestors": [NONE],
 }
 
+# Where customers and people find this installation: the links in mails begin with it.
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"https://{ALLOWED_HOSTS[0]}").rstrip("/")
+
 # Mail
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 globals().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 30
+# A provider instead of a mail server: the name of one of django-anymail's backends, its settings
+# as NAME=value, and the secret ("user:password") that its notices of bounces show.
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="")
+EMAIL_WEBHOOK_SECRET = env.str("EMAIL_WEBHOOK_SECRET", default="")
+if EMAIL_PROVIDER:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+ANYMAIL = {
+    **env.dict("EMAIL_PROVIDER_SETTINGS", default={}),
+    "WEBHOOK_SECRET": EMAIL_WEBHOOK_SECRET,
+    "REQUESTS_TIMEOUT": (5, 30),
+}
 
 # Celery: the broker only wakes workers; a lost message loses nothing.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")

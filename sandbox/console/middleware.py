@@ -40,5 +40,5 @@ def _is_page(request: HttpRequest, response: HttpResponse) -> bool:
         response.get("Content-Type", "").startswith("text/html")
         and not response.has_header("Content-Encoding")
         and "HX-Request" not in request.headers
-        and not request.path.startswith("/admin/")
+        and not request.path.startswith(("/admin/", "/pay/"))
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sandbox import forms
 from sandbox.errors import ApiError, ConnectionLost
-from sandbox.server import control
+from sandbox.server import control, pages
 from sandbox.server.keeper import Keeper
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.headers.get("Content-Type", ""),
             )
             self._answer(status, answer)
+        elif pages.is_page(parts.path):
+            self._page(parts.path, body.decode())
         else:
             self._call(parts.path, parts.query, body.decode())
 
@@ -101,6 +103,17 @@ class Handler(BaseHTTPRequestHandler):
         keeper.holds.wait("after", self.command, path)
         self._answer(answer.status, answer.body, answer.headers)
 
+    def _page(self, path: str, body: str) -> None:
+        keeper = self.server.keeper
+        status, text, elsewhere = pages.visit(keeper.sandbox, self.command, path, body)
+        if self.command == "POST":
+            keeper.save()
+            keeper.woken.set()
+        headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
+        if elsewhere:
+            headers["Location"] = elsewhere
+        self._send(status, text.encode(), headers)
+
     def _body(self) -> bytes | None:
         try:
             length = int(self.headers.get("Content-Length") or 0)
@@ -113,9 +126,13 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(length)
 
     def _answer(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
-        text = json.dumps(body, indent=2, ensure_ascii=False).encode()
+        text = json.dumps(body, indent=2, ensure_ascii=False)
+        text = pages.at_home(text, self.server.server_port)
+        self._send(status, text.encode(), {"Content-Type": "application/json", **(headers or {})})
+
+    def _send(self, status: int, text: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

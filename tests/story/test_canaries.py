@@ -46,6 +46,7 @@ HOMES_OF_CUSTOMERS = {
     "customers_paymentmethod",  # and the name on their card
     "transactions_transaction",  # rows that show and find them
     "subscriptions_subscription",
+    "dunning_emails_mail",  # where a mail went
     "webhooks_inboxevent",  # Stripe's own words, as signed
     "stripe_gateway_mirrorbacklog",  # on their way to the mirror
 }

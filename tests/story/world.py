@@ -12,6 +12,7 @@ from apps.customer_payments import services as customer_payments
 from apps.customer_payments.models import AccessStep
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning.rules import RetryRules
+from apps.dunning_emails.models import Mail
 from apps.recovery.models import Attempt, RecoveryCase
 from apps.retry_settings import services as retry_settings
 from apps.subscriptions.models import Subscription
@@ -93,6 +94,7 @@ class World:
             *Attempt.objects.filter(status="scheduled").values_list("due_at", flat=True),
             *RecoveryCase.objects.open().values_list("decide_by", flat=True),
             *AccessStep.objects.filter(status="planned").values_list("due_at", flat=True),
+            *Mail.objects.filter(status="scheduled").values_list("due_at", flat=True),
         ]
         soonest = min((moment for moment in due if moment), default=self.now + DAY)
         return max(soonest, self.now + dt.timedelta(minutes=5))

@@ -57,6 +57,13 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.ACCESS_GRANTED: ("ok", "lock-open"),
     Kind.MANUAL_RETRY: ("info", "user"),
     Kind.NOTE: ("info", "pencil-square"),
+    Kind.MAIL_SENT: ("info", "envelope"),
+    Kind.MAIL_NOT_SENT: ("mute", "envelope"),
+    Kind.MAIL_BOUNCED: ("bad", "exclamation-triangle"),
+    Kind.LINK_USED: ("info", "cursor-arrow-rays"),
+    Kind.LINK_ASKED: ("wait", "link"),
+    Kind.LINK_REVOKED: ("mute", "link-slash"),
+    Kind.FIXED_BY_CUSTOMER: ("ok", "hand-thumb-up"),
 }
 
 

@@ -9,10 +9,12 @@ Source: https://docs.stripe.com/changelog/basil/2025-03-31/add-support-for-multi
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from apps.stripe_gateway.facts import InvoiceFacts, TryFacts
+from apps.dunning.money import Money
+from apps.stripe_gateway.facts import InvoiceFacts, LineFacts, TryFacts
 from apps.stripe_gateway.readers.charges import EPOCH, try_of_charge
 from apps.stripe_gateway.readers.common import (
     Json,
+    currency_of,
     dig,
     expanded,
     ident,
@@ -98,6 +100,7 @@ def invoice_facts(
         if subscription
         else None,
         metadata=labels(answer),
+        lines=tuple(_line(one) for one in rows(answer, "lines")),
     )
 
 
@@ -233,6 +236,17 @@ def _subscription(answer: object) -> Json | None:
 def _is_proration(line: Json) -> bool:
     new = dig(line, "parent", "subscription_item_details", "proration")
     return bool(dig(line, "proration") or new)
+
+
+def _line(line: Json) -> LineFacts:
+    start, end = moment(line, "period", "start"), moment(line, "period", "end")
+    is_span = start is not None and end is not None and start < end
+    return LineFacts(
+        description=text(line, "description"),
+        amount=Money(whole(line, "amount"), currency_of(line)),
+        period_start=start if is_span else None,
+        period_end=end if is_span else None,
+    )
 
 
 def _line_product(line: object) -> str:

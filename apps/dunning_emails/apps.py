@@ -1,0 +1,18 @@
+from django.apps import AppConfig
+
+
+class DunningEmailsConfig(AppConfig):
+    name = "apps.dunning_emails"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Add to the page of a case, and listen to the mail provider's notices."""
+        from anymail.signals import tracking
+
+        from apps.dunning_emails import on_case
+        from apps.dunning_emails.receivers import take_notice
+        from apps.recovery import extras
+
+        extras.register_planned(on_case.planned_mails)
+        extras.register_actions(on_case.actions)
+        tracking.connect(take_notice, dispatch_uid="dunning_emails.take_notice")

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from apps.dunning_emails.views import case_links
+
+app_name = "mails"
+
+urlpatterns = [
+    path("<int:case_id>/link/", case_links.link_page, name="link"),
+    path("<int:case_id>/link/make/", case_links.make_link, name="make_link"),
+    path("<int:case_id>/link/revoke/", case_links.revoke_links, name="revoke_links"),
+]

@@ -1,0 +1,28 @@
+"""What the page of a case shows of mails and links: what is planned, and what a person may do."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import Role
+from apps.dunning.mails.kinds import KINDS, MailKind
+from apps.dunning_emails.models import Mail
+from apps.recovery.extras import CaseAction, PlannedStep
+from apps.recovery.models import RecoveryCase
+
+
+def planned_mails(case: RecoveryCase) -> Iterator[PlannedStep]:
+    """Give the mails to the customer that are planned for a case."""
+    rows = Mail.objects.filter(case=case, status=Mail.Status.SCHEDULED, kind__in=list(KINDS))
+    for row in rows:
+        title = gettext("Email planned: %(kind)s") % {"kind": KINDS[MailKind(row.kind)].title}
+        yield PlannedStep(row.due_at, "envelope", title, row.why)
+
+
+def actions(case: RecoveryCase, role: Role) -> Iterator[CaseAction]:
+    """Offer to make a payment link for the customer."""
+    is_open = case.status == RecoveryCase.Status.OPEN and case.stripe_customer_id
+    if is_open and role.covers(Role.SUPPORT):
+        yield CaseAction(_("Copy payment link…"), reverse("mails:link", args=[case.pk]), "link")

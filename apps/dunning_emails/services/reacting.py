@@ -1,0 +1,138 @@
+"""What a case event means for links and mails. Called for every event, at least once."""
+
+import datetime as dt
+
+from apps.dunning.mails.chase import Write
+from apps.dunning.mails.kinds import CHASE, MailKind
+from apps.dunning.mails.single import access_mail, canceled_mail, recovered_mail
+from apps.dunning_emails.facts import mail_facts, rules_of
+from apps.dunning_emails.models import CheckoutVisit, Mail
+from apps.dunning_emails.services import alerts
+from apps.dunning_emails.services.planning import drop, plan_sequence, write
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.recovery.services import append_event
+
+Kind, Status, EndReason = CaseEvent.Kind, RecoveryCase.Status, RecoveryCase.EndReason
+
+PLANS_ANEW = frozenset(
+    {
+        Kind.OPENED,
+        Kind.TRY_FAILED,
+        Kind.TRY_PROCESSING,
+        Kind.PLANNED,
+        Kind.SKIPPED,
+        Kind.WAITING,
+        Kind.METHOD_CHANGED,
+        Kind.REOPENED,
+        Kind.STRIPE_SCHEDULED,
+        Kind.TAKEOVER_REFUSED,
+    }
+)
+"""What may move a sequence. Mails and links are not among them: nothing answers itself."""
+
+ENDS = frozenset({Kind.RECOVERED, Kind.LOST, Kind.STOPPED})
+BY_CUSTOMER = (
+    Attempt.Trigger.LINK,
+    Attempt.Trigger.METHOD_CHANGED,
+    Attempt.Trigger.CUSTOMER_CONFIRMED,
+)
+FOR_NONPAYMENT = (EndReason.TRIES_USED_UP, EndReason.CANCELED_FOR_NONPAYMENT)
+
+
+def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
+    """Plan, drop and write down what a case event asks for; the caller holds a transaction."""
+    if event.is_silent:
+        return
+    case = event.case
+    if event.kind in PLANS_ANEW:
+        plan_sequence(case=case, now=now)
+    elif event.kind == Kind.ACCESS_REVOKED:
+        _tell_access(case, now=now)
+    elif event.kind in ENDS:
+        _stop(case)
+        if event.kind == Kind.RECOVERED:
+            _note_fix(event)
+            _thank(case, now=now)
+        elif event.kind == Kind.LOST:
+            _tell_end(case, now=now)
+    alerts.react_to(event=event, now=now)
+
+
+def _stop(case: RecoveryCase) -> None:
+    """Take out everything that says it is not paid. What was asked for by hand as well."""
+    if case.status != Status.OPEN:
+        wanted = Mail.objects.filter(
+            case=case,
+            status=Mail.Status.SCHEDULED,
+            kind__in=[*CHASE, MailKind.ACCESS_REVOKED],
+        )
+        why = f"The case is {case.get_status_display().lower()}."
+        drop(wanted, why=why)
+
+
+def _tell_access(case: RecoveryCase, *, now: dt.datetime) -> None:
+    rules = rules_of(case.merchant)
+    if MailKind.ACCESS_REVOKED not in rules.on:
+        return
+    decision = access_mail(facts=mail_facts(case=case, now=now), rules=rules, now=now)
+    if isinstance(decision, Write):
+        write(case=case, decision=decision)
+
+
+def _thank(case: RecoveryCase, *, now: dt.datetime) -> None:
+    rules = rules_of(case.merchant)
+    if MailKind.RECOVERED not in rules.on or case.status != Status.RECOVERED:
+        return
+    is_awake = case.events.filter(kind=Kind.FIXED_BY_CUSTOMER).exists()
+    decision = recovered_mail(
+        facts=mail_facts(case=case, now=now), rules=rules, is_awake=is_awake, now=now
+    )
+    if isinstance(decision, Write):
+        write(case=case, decision=decision)
+
+
+def _tell_end(case: RecoveryCase, *, now: dt.datetime) -> None:
+    """Say that the subscription has ended, where it has: leaving it past due ends nothing."""
+    rules = rules_of(case.merchant)
+    if MailKind.CANCELED not in rules.on or case.end_reason not in FOR_NONPAYMENT:
+        return
+    canceled = case.end_reason == EndReason.CANCELED_FOR_NONPAYMENT or (
+        case.stripe_subscription_id and case.rules.get("final_action") == "cancel"
+    )
+    decision = canceled_mail(facts=mail_facts(case=case, now=now), rules=rules, now=now)
+    if canceled and isinstance(decision, Write):
+        write(case=case, decision=decision)
+
+
+def _note_fix(event: CaseEvent) -> None:
+    """Tell in one line that the customer repaired it by the link: new card, paid, access."""
+    case = event.case
+    used_at = (
+        case.payment_links.filter(used_at__isnull=False)
+        .order_by("used_at")
+        .values_list("used_at", flat=True)
+        .first()
+    )
+    if case.status != Status.RECOVERED or used_at is None:
+        return
+    attempt = case.attempts.filter(number=event.data.get("attempt")).first()
+    if attempt is not None and attempt.trigger not in BY_CUSTOMER:
+        return
+    entered = CheckoutVisit.objects.filter(link__case=case, status=CheckoutVisit.Status.USED).last()
+    granted = case.events.filter(kind=Kind.ACCESS_GRANTED, at__gte=event.at).last()
+    zone = case.merchant.zone
+    steps = [
+        *([("new payment method", entered.entered_at)] if entered else []),
+        ("paid", event.at),
+        *([("access", granted.at)] if granted else []),
+    ]
+    told = ", ".join(f"{word} {at.astimezone(zone):%H:%M}" for word, at in steps if at)
+    append_event(
+        case=case,
+        kind=Kind.FIXED_BY_CUSTOMER,
+        key=f"fixed_by_customer:{event.pk}",
+        at=max(event.at, granted.at) if granted else event.at,
+        text=f"Fixed by the customer through the payment link: {told}.",
+        data={"charge": event.data.get("charge", "")},
+        actor="Customer",
+    )

@@ -1,0 +1,26 @@
+"""Ids in, the clock here, one service call. Every task may run twice."""
+
+from celery import current_app, shared_task
+
+from apps import clock
+from apps.dunning_emails.services import alerts, handing, sending, visits
+
+BATCH_SECONDS = 20.0
+"""How long one worker sends at a stretch before others get their turn."""
+
+
+@shared_task(name="dunning_emails.settle_visits")
+def settle_visits(*, link_id: int | None = None, **_: object) -> None:
+    """Use the payment methods customers entered on Stripe's page."""
+    for visit_id in visits.visits_to_settle(now=clock.now(), link_id=link_id):
+        visits.settle_visit(visit_id=visit_id, now=clock.now())
+
+
+@shared_task(name="dunning_emails.send_due_mails")
+def send_due_mails(**_: object) -> None:
+    """Send the mails that are due over one line; come back at once if some are left."""
+    now = clock.now()
+    handing.settle_lost()
+    alerts.plan_daily(now=now)
+    if sending.send_due(now=now, seconds=BATCH_SECONDS):
+        current_app.send_task("dunning_emails.send_due_mails", retry=False)
