@@ -13,6 +13,7 @@ from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFac
 from tests.customers.factories import CustomerFactory
 from tests.exports.factories import ExportFactory
 from tests.recovery.factories import CaseFactory
+from tests.retry_settings.factories import RetryPolicyFactory
 from tests.subscriptions.factories import SubscriptionFactory
 from tests.transactions.factories import TransactionFactory
 
@@ -61,6 +62,13 @@ RULES = {
     "access:grant": Rule(Role.SUPPORT, "post", record="subscription"),
     "access:hold": Rule(Role.SUPPORT, "post", record="case"),
     "access:release": Rule(Role.SUPPORT, "post", record="case"),
+    "retry_settings:segments": Rule(Role.VIEWER),
+    "retry_settings:new_segment": Rule(Role.ADMIN),
+    "retry_settings:segment": Rule(Role.VIEWER, record="policy"),
+    "retry_settings:save_segment": Rule(Role.ADMIN, "post", record="policy"),
+    "retry_settings:segment_up": Rule(Role.ADMIN, "post", record="policy"),
+    "retry_settings:segment_down": Rule(Role.ADMIN, "post", record="policy"),
+    "retry_settings:delete_segment": Rule(Role.ADMIN, "post", record="policy"),
     "customer_payments:settings": Rule(Role.VIEWER),
     "customer_payments:save": Rule(Role.ADMIN, "post"),
     "web:save_columns": Rule(Role.VIEWER, "post"),
@@ -143,6 +151,8 @@ def a_record(kind: str, merchant) -> RecordId:
         somebody = MembershipFactory(merchant=merchant)
         save_view(membership=somebody, page="transactions", name="Mine", query="view=failed")
         return views_of(somebody, "transactions")[0].id
+    if kind == "policy":
+        return RetryPolicyFactory(merchant=merchant).pk
     if kind == "transaction":
         return TransactionFactory(merchant=merchant).pk
     if kind == "subscription":

@@ -19,7 +19,8 @@ _LISTS = ("products", "currencies", "intervals", "countries", "methods")
 class SegmentFacts:
     """What a segment may ask about an invoice that just failed; "" and None where unknown.
 
-    `recurring` is False and `interval` "" for a one-off invoice. `tenure_days` counts from the subscription's start.
+    `recurring` is False and `interval` "" for a one-off invoice. `product` is the
+    id of what was bought, `offer` its name. `tenure_days` counts from the subscription's start.
     `country` is the billing address's, else the card's, ISO 3166 alpha-2. `method` is card, debit
     or other. `metadata` is the invoice's, the subscription's and the customer's together.
     """
@@ -27,6 +28,7 @@ class SegmentFacts:
     amount: Money
     recurring: bool = True
     product: str = ""
+    offer: str = ""
     interval: str = ""
     tenure_days: int | None = None
     country: str = ""
@@ -38,7 +40,7 @@ class SegmentFacts:
 class Segment:
     """The conditions of one policy; all that are given must hold, and none given holds for all.
 
-    Lists are alternatives. Amounts are in the smallest unit of `amount_currency`, and an invoice
+    `products` are ids or names of what was bought, in any case of letters. Lists are alternatives. Amounts are in the smallest unit of `amount_currency`, and an invoice
     in another currency is outside them. An unknown fact never meets a condition.
     """
 
@@ -62,7 +64,8 @@ class Segment:
         return tuple(self._misses(facts))
 
     def _misses(self, facts: SegmentFacts) -> Iterator[str]:
-        if self.products and facts.product not in self.products:
+        wanted = {name.casefold() for name in self.products}
+        if wanted and wanted.isdisjoint({facts.product.casefold(), facts.offer.casefold()}):
             yield "product"
         if not self._amount_fits(facts.amount):
             yield "amount"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin
-from apps.retry_settings.models import RetrySettings
+from apps.retry_settings.models import RetryPolicy, RetrySettings
 
 
 @admin.register(RetrySettings)
@@ -11,3 +11,10 @@ class RetrySettingsAdmin(ReadOnlyAdmin):
     list_display = ["merchant", "version", "updated_at"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]
+
+
+@admin.register(RetryPolicy)
+class RetryPolicyAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "position", "name", "version", "updated_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["name", "merchant__name", "merchant__stripe_account_id"]

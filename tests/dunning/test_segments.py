@@ -11,6 +11,7 @@ from apps.dunning.segments import Segment, SegmentFacts, first_match
 FACTS = SegmentFacts(
     amount=Money(14900, "usd"),
     product="prod_1",
+    offer="The Course",
     interval="month",
     tenure_days=400,
     country="DE",
@@ -39,6 +40,7 @@ class TestConditions:
         [
             Segment(),
             Segment(products=("prod_2", "prod_1")),
+            Segment(products=("the course",)),
             Segment(amount_from=14900, amount_to=14900, amount_currency="usd"),
             Segment(currencies=("eur", "usd")),
             Segment(intervals=("month",)),

@@ -19,6 +19,7 @@ def segment_facts(invoice: InvoiceFacts, *, now: dt.datetime) -> SegmentFacts:
         amount=invoice.amount_due,
         recurring=bool(invoice.subscription_id),
         product=invoice.product_id,
+        offer=invoice.offer_name,
         interval=subscription.interval if subscription else "",
         tenure_days=(now - subscription.started_at).days if subscription else None,
         country=(customer.country if customer else "") or (method.country if method else ""),

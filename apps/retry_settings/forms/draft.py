@@ -11,7 +11,7 @@ from apps.dunning import codes
 from apps.dunning.presets import DAYS_3_5_7, PRESETS, RECOMMENDED, spread
 from apps.dunning.rules import MAX_TRIES, RetryRules, RulesError, Step
 from apps.retry_settings.forms.ladders import write_ladder
-from apps.retry_settings.forms.options import option_fields
+from apps.retry_settings.forms.options import SWITCHES, option_fields
 
 Draft = dict[str, str]
 
@@ -50,7 +50,7 @@ def apply(action: str, draft: Mapping[str, str]) -> Draft:
     elif verb == "preset" and argument in PRESETS:
         _use(changed, PRESETS[argument].rules)
     elif verb == "defaults":
-        changed = draft_of(RECOMMENDED, version=0) | {"version": changed.get("version", "0")}
+        _restore(changed)
     elif verb == "fill":
         _fill(changed)
     elif verb == "code" and (code := changed.get("new_code", "")):
@@ -110,6 +110,17 @@ def _use(draft: Draft, rules: RetryRules) -> None:
             for part in LADDER:
                 draft.pop(f"{part}-{key}", None)
         draft.update(_table_fields(rules.table))
+
+
+def _restore(draft: Draft) -> None:
+    """Write the recommended rules over the fields of rules; other fields stay."""
+    _take_rows(draft)
+    for key in reasons_in(draft):
+        for part in LADDER:
+            draft.pop(f"{part}-{key}", None)
+    for name in SWITCHES:
+        draft.pop(name, None)
+    draft.update(draft_of(RECOMMENDED, version=0) | {"version": draft.get("version", "0")})
 
 
 def _fill(draft: Draft) -> None:

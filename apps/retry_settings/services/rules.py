@@ -1,4 +1,4 @@
-"""Read and write a merchant's retry rules."""
+"""The rules for everybody who is in no segment."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from django.db import transaction
 from apps.accounts.models import AuditEntry, Merchant, User
 from apps.accounts.services import record_audit
 from apps.dunning.rules import RetryRules
-from apps.dunning.segments import SegmentFacts
 from apps.retry_settings.models import RetrySettings
 
 OBSERVE = RetryRules(engine="stripe", strategy="smart", name="Stripe retries")
@@ -37,17 +36,6 @@ class SettingsChanged(Exception):
         self.rules = rules
         self.by = saved.actor if saved else ""
         self.at = saved.at if saved else None
-
-
-def rules_for(merchant: Merchant, facts: SegmentFacts | None = None) -> RetryRules:
-    """Give the rules a case that opens now is frozen with; without facts, the default ones.
-
-    An invoice of a kind that the merchant left to Stripe gets Stripe's.
-    """
-    rules = stored_rules(merchant).rules
-    if facts is None:
-        return rules
-    return rules.for_invoice(recurring=facts.recurring)
 
 
 def stored_rules(merchant: Merchant) -> StoredRules:

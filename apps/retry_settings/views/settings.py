@@ -1,7 +1,7 @@
-"""Settings > Retries: who retries, by which schedule, and what happens at the end."""
+"""The rules for everybody who is in no segment, and the switch for every charge."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -11,14 +11,11 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.accounts.services import set_charging
-from apps.dunning.presets import PRESETS
-from apps.dunning.rules import RetryRules
 from apps.retry_settings import services
-from apps.retry_settings.forms import GROUPS, RetryRulesForm, apply, draft_of
-from apps.retry_settings.forms.draft import Draft
-from apps.retry_settings.forms.preview import Preview, preview_of
-from apps.retry_settings.forms.words import in_words
+from apps.retry_settings.forms import RetryRulesForm, apply, draft_of
+from apps.retry_settings.models import RetryPolicy
 from apps.retry_settings.services import SettingsChanged
+from apps.retry_settings.views.editor import editor_context, posted, sample_preview
 from apps.web.htmx import wants_fragment
 
 
@@ -35,7 +32,7 @@ def settings_page(request: MerchantRequest) -> HttpResponse:
 @allow(Role.ADMIN)
 def change(request: MerchantRequest) -> HttpResponse:
     """Save, or press one of the form's other buttons: they change the draft and store nothing."""
-    draft = _posted(request)
+    draft = posted(request)
     action = request.POST.get("do", "save")
     if action != "save":
         return _render(request, RetryRulesForm(apply(action, draft)), changed=True)
@@ -72,13 +69,9 @@ def switch_charging(request: MerchantRequest, *, on: bool) -> HttpResponse:
 @allow(Role.VIEWER)
 def preview(request: MerchantRequest) -> HttpResponse:
     """Show where the fields as they stand would lead; nothing is stored."""
-    form = RetryRulesForm(_posted(request))
-    context = {"preview": _preview(request, form), "form": form}
+    form = RetryRulesForm(posted(request))
+    context = {"preview": sample_preview(request, form), "form": form}
     return render(request, "retry_settings/_preview.html", context)
-
-
-def _posted(request: HttpRequest) -> Draft:
-    return {key: value for key, value in request.POST.items() if isinstance(value, str)}
 
 
 def _saved(request: MerchantRequest) -> HttpResponse:
@@ -87,18 +80,6 @@ def _saved(request: MerchantRequest) -> HttpResponse:
     stored = services.stored_rules(request.merchant)
     form = RetryRulesForm(draft_of(stored.rules, version=stored.version))
     return _render(request, form, saved=True)
-
-
-def _preview(request: MerchantRequest, form: RetryRulesForm) -> Preview | None:
-    """Return what the draft leads to; None while it has errors."""
-    if not form.is_valid():
-        return None
-    rules: RetryRules = form.cleaned_data["rules"]
-    codes = {group.key: group.sample for group in GROUPS}
-    sample = request.POST.get("sample", "funds")
-    return preview_of(
-        rules, code=codes.get(sample, sample), zone=request.merchant.zone, now=clock.now()
-    )
 
 
 def _render(
@@ -110,20 +91,18 @@ def _render(
     conflict: SettingsChanged | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    context = {
-        "form": form,
+    context = editor_context(
+        request,
+        form,
+        save_url=reverse("retry_settings:save"),
+        page_url=reverse("retry_settings:settings"),
+        changed=changed,
+        conflict=conflict,
+    ) | {
         "stored": services.stored_rules(request.merchant).rules,
-        "preview": _preview(request, form),
-        "presets": [preset for preset in PRESETS.values() if preset.rules.engine == "recoup"],
-        "sample": request.POST.get("sample", "funds"),
-        "may_change": request.role.covers(Role.ADMIN),
         "charging_on": request.merchant.charging_on,
-        "changed": changed,
+        "policies": RetryPolicy.objects.for_merchant(request.merchant).count(),
         "saved": saved,
-        "conflict": conflict,
-        "theirs": in_words(conflict.rules) if conflict else "",
-        "ours": in_words(form.cleaned_data["rules"]) if conflict and form.is_valid() else "",
-        "now": clock.now(),
     }
     name = "_form.html" if wants_fragment(request) else "page.html"
     return render(request, f"retry_settings/{name}", context, status=status)
