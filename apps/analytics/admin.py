@@ -3,7 +3,14 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin
-from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
+from apps.analytics.models import (
+    Alert,
+    AlertSettings,
+    DayBreakdown,
+    DayFigures,
+    DayToCount,
+    SentReview,
+)
 
 
 @admin.register(DayFigures)
@@ -25,5 +32,27 @@ class DayBreakdownAdmin(ReadOnlyAdmin):
 @admin.register(DayToCount)
 class DayToCountAdmin(ReadOnlyAdmin):
     list_display = ["merchant", "day", "marked_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]
+
+
+@admin.register(AlertSettings)
+class AlertSettingsAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "retry_success_percent", "mails_alerts", "mails_review"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "kind", "key", "is_critical", "found_at", "cleared_at"]
+    list_select_related = ["merchant"]
+    list_filter = ["kind", "is_critical"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id", "text"]
+
+
+@admin.register(SentReview)
+class SentReviewAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "monday", "sent_at"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]

@@ -5,12 +5,14 @@ counted anew as a whole, so that what an event costs does not grow with history,
 everything again gives the same rows.
 """
 
-from typing import Self
+from typing import Self, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from apps.accounts.models import Merchant
+from apps.dunning.metrics.alerts import TITLES, AlertKind, Thresholds
 
 
 class DayFiguresQuerySet(models.QuerySet["DayFigures"]):
@@ -139,3 +141,89 @@ class DayToCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} of {self.merchant}"
+
+
+class AlertSettings(models.Model):
+    """What a merchant wants to hear about, and from when on."""
+
+    merchant = models.OneToOneField(
+        Merchant, on_delete=models.CASCADE, related_name="alert_settings"
+    )
+    retry_success_percent = models.PositiveSmallIntegerField(default=30)
+    retry_success_sample = models.PositiveSmallIntegerField(default=20)
+    silent_hours = models.PositiveSmallIntegerField(default=24)
+    mails_alerts = models.BooleanField(default=True)
+    mails_review = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "alert settings"
+
+    def __str__(self) -> str:
+        return f"Alert settings of {self.merchant}"
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            retry_success_percent=self.retry_success_percent,
+            retry_success_sample=self.retry_success_sample,
+            silent_hours=self.silent_hours,
+        )
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+    def open(self) -> Self:
+        return self.filter(cleared_at=None)
+
+
+class Alert(models.Model):
+    """One thing that is or was wrong; told once, until it clears."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="alerts")
+    kind = models.CharField(max_length=32)
+    key = models.CharField(max_length=160, blank=True)
+    text = models.CharField(max_length=500)
+    todo = models.CharField(max_length=500)
+    is_critical = models.BooleanField(default=False)
+    evidence = models.JSONField(default=dict)
+    found_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="When it was last found.")
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-found_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "kind", "key"],
+                condition=Q(cleared_at=None),
+                name="alert_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key} of {self.merchant}"
+
+    @property
+    def title(self) -> str:
+        return TITLES.get(cast("AlertKind", self.kind), self.kind)
+
+
+class SentReview(models.Model):
+    """A weekly review that was sent; once per merchant and week."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    monday = models.DateField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "monday"], name="review_sent_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"Review of the week of {self.monday} for {self.merchant}"
