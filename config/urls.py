@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/retries/", include("apps.retry_settings.urls")),
     path("sales/access/", include((access_patterns, "access"))),
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
+    path("analytics/", include("apps.analytics.urls")),
     path("exports/", include("apps.exports.urls")),
     path("pay/", include("apps.dunning_emails.pay_urls")),
     path("webhooks/", include("apps.webhooks.urls")),

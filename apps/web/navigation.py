@@ -31,6 +31,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """Pages under a heading; a section of one page is shown as that page."""
+
     label: str | Promise
     icon: str
     pages: Sequence[Page] = field(default_factory=tuple)
@@ -51,6 +53,7 @@ SECTIONS = (
             Page(_("Losing access"), "access:losing", "l"),
         ),
     ),
+    Section(_("Analytics"), "chart-bar", (Page(_("Analytics"), "analytics:page", "a"),)),
     Section(
         _("Settings"),
         "cog-6-tooth",

@@ -36,6 +36,8 @@ PAIRS = [
     ("c-wait", ["surface"], 3),
     ("c-lost", ["surface"], 3),
     ("c-fail", ["surface"], 3),
+    ("text", ["heat-1", "heat-2", "heat-3"], 4.5),
+    ("on-heat", ["heat-4", "heat-5"], 4.5),
 ]
 
 

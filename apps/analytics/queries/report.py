@@ -152,6 +152,16 @@ def currencies(*, merchant: Merchant, period: Period) -> list[str]:
     return [row["currency"] for row in rows]
 
 
+def offers(*, merchant: Merchant, period: Period) -> list[str]:
+    """Give the offers with anything to show in a period, by name."""
+    rows = (
+        DayFigures.objects.for_merchant(merchant)
+        .filter(day__range=(period.first, period.last))
+        .exclude(offer_name="")
+    )
+    return sorted(rows.order_by().values_list("offer_name", flat=True).distinct())
+
+
 def report(
     *, merchant: Merchant, period: Period, currency: str, offer: str = "", compare: bool = False
 ) -> Report:

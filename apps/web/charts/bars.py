@@ -14,11 +14,15 @@ GAP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """One bar: a value per series, in their order; where a click on it leads."""
+    """One bar: a value per series, in their order; where a click on it leads.
+
+    `text` is what stands beside a horizontal bar.
+    """
 
     name: str
     values: tuple[float, ...]
     url: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,9 @@ def columns(
     )
 
 
-def rows(data: Sequence[BarRow]) -> Rows:
-    """Measure horizontal bars against the widest one, by their first value."""
-    widest = max((row.values[0] for row in data), default=0)
+def rows(data: Sequence[BarRow], *, most: float | None = None) -> Rows:
+    """Measure horizontal bars against the widest one, or against `most`, by their first value."""
+    widest = max((row.values[0] for row in data), default=0) if most is None else most
     return Rows(
         tuple((row, round(100 * row.values[0] / widest, 1) if widest else 0) for row in data)
     )

@@ -56,7 +56,7 @@ def plot(*, width: int, highest: float, most: float | None = None) -> Plot:
     if most is None:
         step = round_step(highest)
         most = step * -(-highest // step) if step else 1
-    return Plot(width, height, left=56, right=width - 8, top=12, bottom=height - 28, most=most)
+    return Plot(width, height, left=56, right=width - 28, top=12, bottom=height - 28, most=most)
 
 
 def round_step(highest: float) -> float:

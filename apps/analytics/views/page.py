@@ -1,0 +1,119 @@
+"""Figures of a period: every number with its definition, every chart with its table and file."""
+
+import datetime as dt
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET
+
+from apps import clock
+from apps.accounts.models import Role
+from apps.accounts.permissions import MerchantRequest, allow
+from apps.analytics.forms import PeriodForm
+from apps.analytics.models import DayToCount
+from apps.analytics.queries.coming import coming_by_day
+from apps.analytics.queries.report import Report, currencies, offers, report
+from apps.analytics.views.charts import Chart, charts_of
+from apps.analytics.views.figures import figures_of
+from apps.web.csv import csv_chunks, csv_response
+from apps.web.spans import Locality
+
+DEFAULT_PERIOD = "90"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the address asks for, loaded."""
+
+    form: PeriodForm
+    report: Report
+    currencies: list[str]
+    offers: list[str]
+    offer: str
+    local: Locality
+
+    @property
+    def query(self) -> str:
+        """Return the address's choices, without empty ones, sorted."""
+        chosen = {name: str(value) for name, value in self.form.data.items() if value}
+        return urlencode(sorted(chosen.items()))
+
+
+@require_GET
+@allow(Role.VIEWER)
+def page(request: MerchantRequest) -> HttpResponse:
+    """Show a period of one currency."""
+    shown = _load(request)
+    charts = _charts(request, shown)
+    context = {
+        "form": shown.form,
+        "report": shown.report,
+        "figures": figures_of(shown.report, local=shown.local),
+        "charts": charts,
+        "currencies": shown.currencies,
+        "offers": shown.offers,
+        "offer": shown.offer,
+        "query": shown.query,
+        "is_empty": not shown.currencies,
+        "is_behind": DayToCount.objects.filter(merchant=request.merchant).exists(),
+    }
+    return render(request, "analytics/page.html", context)
+
+
+@require_GET
+@allow(Role.VIEWER)
+def chart_csv(request: MerchantRequest, chart: str) -> HttpResponseBase:
+    """Give the table behind one chart as a file."""
+    shown = _load(request)
+    found = next((one for one in _charts(request, shown) if one.key == chart), None)
+    if found is None:
+        raise Http404
+    period = shown.report.period
+    name = f"{slugify(found.key)}-{period.first}-{period.last}-{shown.report.currency}.csv"
+    chunks = csv_chunks(found.file_head, found.file_rows, zone=request.merchant.zone)
+    return csv_response(name, chunks)
+
+
+def _load(request: MerchantRequest) -> Shown:
+    merchant = request.merchant
+    local = Locality(merchant.zone, merchant.locale, clock.now())
+    form = PeriodForm({"period": DEFAULT_PERIOD} | request.GET.dict())
+    period = form.chosen(local)
+    found = currencies(merchant=merchant, period=period)
+    asked = str(request.GET.get("currency", "")).lower()
+    currency = asked if asked in found else (found[0] if found else "usd")
+    known = offers(merchant=merchant, period=period)
+    offer = str(request.GET.get("offer", ""))
+    offer = offer if offer in known else ""
+    return Shown(
+        form=form,
+        report=report(
+            merchant=merchant,
+            period=period,
+            currency=currency,
+            offer=offer,
+            compare=form.compares,
+        ),
+        currencies=found,
+        offers=known,
+        offer=offer,
+        local=local,
+    )
+
+
+def _charts(request: MerchantRequest, shown: Shown) -> list[Chart]:
+    today = shown.local.today
+    coming = coming_by_day(
+        merchant=request.merchant,
+        currency=shown.report.currency,
+        since=shown.local.start_of(today),
+        until=shown.local.start_of(today + dt.timedelta(days=14)),
+    )
+    return charts_of(
+        shown.report, coming=coming, local=shown.local, cases_url=reverse("recovery:list")
+    )
