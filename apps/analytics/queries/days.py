@@ -220,7 +220,7 @@ def _hours(case: RecoveryCase) -> int:
 
 
 _HAPPENINGS: Mapping[str, HappeningKind] = {
-    "link_opened": "link_opened",
+    "link_used": "link_opened",
     "mail_sent": "mail_sent",
 }
 

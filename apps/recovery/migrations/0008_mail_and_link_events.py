@@ -4,15 +4,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('recovery', '0007_calendar_feed'),
+        ("recovery", "0007_calendar_feed"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='caseevent',
-            name='kind',
-            field=models.CharField(choices=[('opened', 'Payment failed'), ('try_failed', 'Try failed'), ('try_processing', 'Bank payment under way'), ('takeover', 'Recoup took over the retries'), ('takeover_refused', 'Stripe kept the retries'), ('stripe_scheduled', 'Stripe scheduled a try'), ('planned', 'Retry planned'), ('skipped', 'Retry skipped'), ('waiting', 'Waiting for the customer'), ('unknown', 'Checking with Stripe'), ('method_changed', 'Card changed'), ('recovered', 'Recovered'), ('lost', 'Lost'), ('stopped', 'Stopped'), ('reopened', 'Reopened'), ('final_action', 'Final action'), ('access_planned', 'Access steps planned'), ('access_held', 'Access steps held'), ('access_limited', 'Access limited'), ('access_revoked', 'Access revoked'), ('access_granted', 'Access granted'), ('manual_retry', 'Retry now'), ('note', 'Note'), ('mail_sent', 'Email sent'), ('mail_not_sent', 'Email not sent'), ('mail_bounced', 'Email came back'), ('link_used', 'Payment link used'), ('link_asked', 'New link asked for'), ('link_revoked', 'Payment links revoked'), ('fixed_by_customer', 'Fixed by the customer')], max_length=32),
+            model_name="caseevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("opened", "Payment failed"),
+                    ("try_failed", "Try failed"),
+                    ("try_processing", "Bank payment under way"),
+                    ("takeover", "Recoup took over the retries"),
+                    ("takeover_refused", "Stripe kept the retries"),
+                    ("stripe_scheduled", "Stripe scheduled a try"),
+                    ("planned", "Retry planned"),
+                    ("skipped", "Retry skipped"),
+                    ("waiting", "Waiting for the customer"),
+                    ("unknown", "Checking with Stripe"),
+                    ("method_changed", "Card changed"),
+                    ("recovered", "Recovered"),
+                    ("lost", "Lost"),
+                    ("stopped", "Stopped"),
+                    ("reopened", "Reopened"),
+                    ("final_action", "Final action"),
+                    ("access_planned", "Access steps planned"),
+                    ("access_held", "Access steps held"),
+                    ("access_limited", "Access limited"),
+                    ("access_revoked", "Access revoked"),
+                    ("access_granted", "Access granted"),
+                    ("manual_retry", "Retry now"),
+                    ("note", "Note"),
+                    ("mail_sent", "Email sent"),
+                    ("mail_not_sent", "Email not sent"),
+                    ("mail_bounced", "Email came back"),
+                    ("link_used", "Payment link used"),
+                    ("link_asked", "New link asked for"),
+                    ("link_revoked", "Payment links revoked"),
+                    ("fixed_by_customer", "Fixed by the customer"),
+                ],
+                max_length=32,
+            ),
         ),
     ]
