@@ -77,6 +77,8 @@ RULES = {
     "web:delete_view": Rule(Role.VIEWER, "post", record="view"),
     "web:restore_view": Rule(Role.VIEWER, "post", record="view"),
     "web:single_keys": Rule(Role.VIEWER, "post"),
+    "analytics:page": Rule(Role.VIEWER),
+    "analytics:csv": Rule(Role.VIEWER, args=("outcomes",)),
     "exports:list": Rule(Role.VIEWER),
     "exports:new": Rule(Role.VIEWER, args=("transactions",)),
     "exports:detail": Rule(Role.VIEWER, record="export"),
