@@ -43,6 +43,7 @@ RULES = {
     "recovery:open_feed": Rule(Role.VIEWER, "post"),
     "recovery:close_feed": Rule(Role.VIEWER, "post"),
     "recovery:take_over": Rule(Role.ADMIN),
+    "recovery:apply_rules": Rule(Role.ADMIN),
     "recovery:retry": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:note": Rule(Role.SUPPORT, "post", record="case"),

@@ -89,10 +89,11 @@ def _forecast(facts: CaseFacts, rules: RetryRules, now: datetime) -> Iterator[Pl
             return
         yield PlannedTry(step.due_at, step.number, step.reasons, step.method)
         now = step.due_at
-        facts = _as_if_declined(facts, step, last.decline if last else None)
+        facts = as_if_declined(facts, step, last.decline if last else None)
 
 
-def _as_if_declined(facts: CaseFacts, step: RetryAt, decline: Decline | None) -> CaseFacts:
+def as_if_declined(facts: CaseFacts, step: RetryAt, decline: Decline | None) -> CaseFacts:
+    """Return the facts as they will be when a planned try was made and declined."""
     charged = next(
         (one.method for one in facts.backups if one.method.reference == step.method), facts.method
     )

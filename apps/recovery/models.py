@@ -425,6 +425,7 @@ class CaseEvent(models.Model):
         ACCESS_REVOKED = "access_revoked", "Access revoked"
         ACCESS_GRANTED = "access_granted", "Access granted"
         MANUAL_RETRY = "manual_retry", "Retry now"
+        RULES_CHANGED = "rules_changed", "Rules changed"
         NOTE = "note", "Note"
         MAIL_SENT = "mail_sent", "Email sent"
         MAIL_NOT_SENT = "mail_not_sent", "Email not sent"

@@ -16,6 +16,7 @@ from apps.customers.queries import matching_customers
 from apps.dunning.codes import all_rows
 from apps.dunning.decision import PlannedTry
 from apps.dunning.facts import CaseFacts
+from apps.dunning.forecast import course
 from apps.dunning.money import Money
 from apps.dunning.policy import check_before_charge, plan
 from apps.dunning.rules import RetryRules
@@ -85,7 +86,8 @@ class CaseDetail:
     """Everything the page of one case shows; tries and attempts oldest first, events newest first.
 
     `plan` are the tries still to come if each fails for the same reason; the first one is the
-    scheduled attempt where there is one. `retry_blocked` is "" when Retry now may be offered.
+    scheduled attempt where there is one. `ends_at` is when Recoup then gives up, None where that is
+    Stripe's to say. `retry_blocked` is "" when Retry now may be offered.
     """
 
     case: RecoveryCase
@@ -97,6 +99,7 @@ class CaseDetail:
     events: list[CaseEvent]
     plan: tuple[PlannedTry, ...]
     retry_blocked: str
+    ends_at: dt.datetime | None = None
 
     @property
     def in_flight(self) -> Attempt | None:
@@ -119,8 +122,10 @@ def case_detail(*, merchant: Merchant, case_id: int, now: dt.datetime) -> CaseDe
     rules = RetryRules.from_json(case.rules)
     facts = stored_facts(case=case, now=now)
     is_open = case.status == RecoveryCase.Status.OPEN
+    is_ours = is_open and case.engine == RecoveryCase.Engine.RECOUP
     return CaseDetail(
         case=case,
+        ends_at=course(facts=facts, rules=rules, now=now).ends_at if facts and is_ours else None,
         customer=Customer.objects.for_merchant(merchant)
         .filter(stripe_customer_id=case.stripe_customer_id)
         .first(),

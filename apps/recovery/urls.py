@@ -10,6 +10,7 @@ urlpatterns = [
     path("calendar/feed/open/", views.open_calendar_feed, name="open_feed"),
     path("calendar/feed/close/", views.close_calendar_feed, name="close_feed"),
     path("calendar/feed/<str:token>.ics", views.calendar_feed, name="calendar_feed"),
+    path("apply-rules/", views.apply_rules, name="apply_rules"),
     path("take-over/", views.take_over_imported, name="take_over"),
     path("<int:case_id>/", views.case_page, name="case"),
     path("<int:case_id>/retry/", views.retry_case, name="retry"),

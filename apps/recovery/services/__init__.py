@@ -1,5 +1,6 @@
 """Carry out recovery. The public calls; each is safe to repeat."""
 
+from apps.recovery.services.applying import apply_rules_to_open_cases, cases_with_older_rules
 from apps.recovery.services.attempts import carry_out, due_attempts, run_attempt
 from apps.recovery.services.events import append_event
 from apps.recovery.services.finishing import cases_to_finish, finish_case
@@ -26,9 +27,11 @@ __all__ = [
     "Started",
     "add_note",
     "append_event",
+    "apply_rules_to_open_cases",
     "carry_out",
     "cases_to_finish",
     "cases_to_read",
+    "cases_with_older_rules",
     "due_attempts",
     "finish_case",
     "fix_and_collect",

@@ -1,6 +1,7 @@
 """Pages of recovery: the list of cases, one case, and what people may do to it."""
 
 from apps.recovery.views.actions import reopen_case, retry_case, stop_case
+from apps.recovery.views.applying import apply_rules
 from apps.recovery.views.calendar import (
     calendar_feed,
     calendar_page,
@@ -13,6 +14,7 @@ from apps.recovery.views.imported import take_over_imported
 from apps.recovery.views.notes import note_case
 
 __all__ = [
+    "apply_rules",
     "calendar_feed",
     "calendar_page",
     "case_list",

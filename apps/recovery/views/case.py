@@ -99,6 +99,8 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "past": past_items(detail.events, tries=detail.tries),
         "tries": [_try_row(one, case) for one in reversed(detail.tries)],
         "ending": ending,
+        "ends_at": detail.ends_at,
+        "ends_canceled": detail.rules.final_action == "cancel" and case.stripe_subscription_id,
         "budgets": budgets_of(detail.facts, now=now),
         "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
         "stripe_line": _stripe_line(detail, shown),
@@ -129,11 +131,17 @@ def end_in_words(detail: CaseDetail) -> str:
     """Return what happens if every try fails."""
     if detail.case.engine != Engine.RECOUP:
         return gettext("As set in Stripe")
+    invoice = {
+        "uncollectible": gettext("The invoice is marked uncollectible"),
+        "void": gettext("The invoice is voided"),
+    }.get(detail.rules.invoice_action, "")
     if not detail.case.stripe_subscription_id:
-        return gettext("The invoice stays open")
-    if detail.rules.final_action == "cancel":
-        return gettext("Subscription is canceled")
-    return gettext("Subscription stays past due")
+        return invoice or gettext("The invoice stays open")
+    subscription = {
+        "cancel": gettext("Subscription is canceled"),
+        "pause": gettext("Collection is paused"),
+    }.get(detail.rules.final_action, gettext("Subscription stays past due"))
+    return f"{subscription}. {invoice}." if invoice else subscription
 
 
 def _stripe_line(detail: CaseDetail, shown: ShownStatus) -> str:

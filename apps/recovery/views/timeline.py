@@ -56,6 +56,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.ACCESS_REVOKED: ("mute", "lock-closed"),
     Kind.ACCESS_GRANTED: ("ok", "lock-open"),
     Kind.MANUAL_RETRY: ("info", "user"),
+    Kind.RULES_CHANGED: ("info", "user"),
     Kind.NOTE: ("info", "pencil-square"),
     Kind.MAIL_SENT: ("info", "envelope"),
     Kind.MAIL_NOT_SENT: ("mute", "envelope"),

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from apps.dunning.decision import PlannedTry, WaitForCustomer
+from apps.dunning.decision import PlannedTry
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
+from apps.dunning.forecast import Course, course
 from apps.dunning.money import Money
-from apps.dunning.policy import next_step, plan
 from apps.dunning.rules import RetryRules
 
 STRIPE_PAGE_DAYS = 30
@@ -63,9 +63,9 @@ def preview_of(rules: RetryRules, *, code: str, zone: ZoneInfo, now: dt.datetime
     `zone` stands for the customer's. Stripe's own retries have no dates before Stripe names them.
     """
     facts = _facts(code, zone, now)
-    tries = plan(facts=facts, rules=rules, now=now)
+    ahead = course(facts=facts, rules=rules, now=now)
     return Preview(
-        rules, tuple(_steps(facts, rules, tries, zone)), tuple(_warnings(rules, tries, now))
+        rules, tuple(_steps(facts, rules, ahead, zone)), tuple(_warnings(rules, ahead.tries, now))
     )
 
 
@@ -93,7 +93,7 @@ def _facts(code: str, zone: ZoneInfo, now: dt.datetime) -> CaseFacts:
 
 
 def _steps(
-    facts: CaseFacts, rules: RetryRules, tries: tuple[PlannedTry, ...], zone: ZoneInfo
+    facts: CaseFacts, rules: RetryRules, ahead: Course, zone: ZoneInfo
 ) -> Iterator[PreviewStep]:
     start = facts.first_failed_at
     first_day = start.astimezone(zone).date()
@@ -106,29 +106,18 @@ def _steps(
     yield step("failure", "Payment fails", start)
     if rules.engine != "recoup":
         return
-    for planned in tries:
+    last = start
+    for planned in ahead.tries:
         on_payday = any(reason.code == "payday" for reason in planned.reasons)
-        yield step(
-            "retry", f"Retry {planned.number}", planned.due_at, "Near payday" if on_payday else ""
-        )
-    ended_at = tries[-1].due_at if tries else start
-    decision = next_step(facts=_after(facts, tries), rules=rules, now=ended_at)
-    if isinstance(decision, WaitForCustomer):
-        yield step("wait", "Only a new card helps now", ended_at, "Charged at once when it comes")
-        ended_at = decision.until
+        title = f"Retry {planned.number}" if planned.number else "Backup card"
+        yield step("retry", title, planned.due_at, "Near payday" if on_payday else "")
+        last = planned.due_at
+    if ahead.ends_at is None:
+        return
+    if ahead.ends_at > last:
+        yield step("wait", "Only a new card helps now", last, "Charged at once when it comes")
     title = f"{SUBSCRIPTION_ENDS[rules.final_action]}{INVOICE_ENDS[rules.invoice_action]}"
-    yield step("end", title, ended_at, "If nothing was paid")
-
-
-def _after(facts: CaseFacts, tries: tuple[PlannedTry, ...]) -> CaseFacts:
-    failed = (replace(facts.tries[0], at=planned.due_at) for planned in tries)
-    moments = (planned.due_at for planned in tries)
-    return replace(
-        facts,
-        tries=(*facts.tries, *failed),
-        retries_made=len(tries),
-        card_tries=(*facts.card_tries, *moments),
-    )
+    yield step("end", title, ahead.ends_at, "If nothing was paid")
 
 
 def _warnings(rules: RetryRules, tries: tuple[PlannedTry, ...], now: dt.datetime) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Read and write a merchant's retry rules: the ones for everybody, and those of segments."""
 
-from apps.retry_settings.services.choosing import rules_for
+from apps.retry_settings.services.choosing import rules_by_policy, rules_for
 from apps.retry_settings.services.policies import (
     NameTaken,
     delete_policy,
@@ -22,6 +22,7 @@ __all__ = [
     "StoredRules",
     "delete_policy",
     "move_policy",
+    "rules_by_policy",
     "rules_for",
     "save_policy",
     "save_rules",

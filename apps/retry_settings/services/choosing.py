@@ -7,6 +7,12 @@ from apps.retry_settings.models import RetryPolicy
 from apps.retry_settings.services.rules import stored_rules
 
 
+def rules_by_policy(merchant: Merchant) -> tuple[RetryRules, dict[str, RetryRules]]:
+    """Give the rules for everybody, and those of each segment by its name."""
+    policies = RetryPolicy.objects.for_merchant(merchant)
+    return stored_rules(merchant).rules, {one.name: one.retry_rules for one in policies}
+
+
 def rules_for(merchant: Merchant, facts: SegmentFacts | None = None) -> RetryRules:
     """Give the rules a case that opens now is frozen with; without facts, the default ones.
 
