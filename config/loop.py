@@ -20,6 +20,7 @@ def queue_of(task: str) -> str:
     patient = (
         "analytics.count_days",
         "exports.run_all",
+        "integrations.send",
         "stripe_gateway.mirror",
         "webhooks.import_history",
     )
@@ -47,6 +48,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "customer_payments.sweep": often,
         "dunning_emails.settle_visits": loop_seconds,
         "dunning_emails.send_due_mails": loop_seconds,
+        "integrations.send_due": often,
+        "integrations.forget": 24 * 60 * 60,
         "webhooks.drain": often,
         "webhooks.read_due_cases": loop_seconds,
         "webhooks.catch_up": often,

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.customer_payments.urls import access_patterns
+from apps.integrations.urls import api_patterns, token_patterns, webhook_patterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.overview.urls")),
@@ -19,6 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("analytics/", include("apps.analytics.urls")),
     path("exports/", include("apps.exports.urls")),
     path("pay/", include("apps.dunning_emails.pay_urls")),
+    path("settings/webhooks/", include((webhook_patterns, "outgoing"))),
+    path("settings/api/", include((token_patterns, "api_tokens"))),
+    path("api/v1/", include((api_patterns, "api"))),
     path("webhooks/", include("apps.webhooks.urls")),
     path("", include("apps.web.urls")),
     path("admin/", admin.site.urls),

@@ -12,6 +12,7 @@ from apps.web.services import save_view
 from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
 from tests.customers.factories import CustomerFactory
 from tests.exports.factories import ExportFactory
+from tests.integrations.factories import ApiTokenFactory, DeliveryFactory, WebhookEndpointFactory
 from tests.recovery.factories import CaseFactory
 from tests.retry_settings.factories import RetryPolicyFactory
 from tests.subscriptions.factories import SubscriptionFactory
@@ -70,6 +71,19 @@ RULES = {
     "retry_settings:segment_up": Rule(Role.ADMIN, "post", record="policy"),
     "retry_settings:segment_down": Rule(Role.ADMIN, "post", record="policy"),
     "retry_settings:delete_segment": Rule(Role.ADMIN, "post", record="policy"),
+    "outgoing:list": Rule(Role.VIEWER),
+    "outgoing:add": Rule(Role.ADMIN, "post"),
+    "outgoing:endpoint": Rule(Role.VIEWER, record="endpoint"),
+    "outgoing:change": Rule(Role.ADMIN, "post", record="endpoint"),
+    "outgoing:rotate": Rule(Role.ADMIN, "post", record="endpoint"),
+    "outgoing:test": Rule(Role.ADMIN, "post", record="endpoint"),
+    "outgoing:disable": Rule(Role.ADMIN, "post", record="endpoint"),
+    "outgoing:enable": Rule(Role.ADMIN, "post", record="endpoint"),
+    "outgoing:delivery": Rule(Role.VIEWER, record="delivery"),
+    "outgoing:replay": Rule(Role.ADMIN, "post", record="delivery"),
+    "api_tokens:list": Rule(Role.VIEWER),
+    "api_tokens:create": Rule(Role.ADMIN, "post"),
+    "api_tokens:revoke": Rule(Role.ADMIN, "post", record="token"),
     "customer_payments:settings": Rule(Role.VIEWER),
     "customer_payments:save": Rule(Role.ADMIN, "post"),
     "web:save_columns": Rule(Role.VIEWER, "post"),
@@ -92,6 +106,7 @@ RULES = {
 """Addresses of the dashboard. A new one must be named here, or in PUBLIC, or the test fails."""
 
 PUBLIC = {
+    "api:access",  # for merchants' own sites; a token is the check
     "overview:metrics",  # for Prometheus; its token is the check
     "overview:healthz",  # for load balancers; tells nothing about merchants
     "recovery:calendar_feed",  # for calendar programs; the secret in it is the check
@@ -158,6 +173,12 @@ def a_record(kind: str, merchant) -> RecordId:
         return RetryPolicyFactory(merchant=merchant).pk
     if kind == "transaction":
         return TransactionFactory(merchant=merchant).pk
+    if kind == "endpoint":
+        return WebhookEndpointFactory(merchant=merchant).pk
+    if kind == "delivery":
+        return DeliveryFactory(endpoint__merchant=merchant, event__merchant=merchant).pk
+    if kind == "token":
+        return ApiTokenFactory(merchant=merchant).pk
     if kind == "subscription":
         return SubscriptionFactory(merchant=merchant).pk
     if kind == "export":

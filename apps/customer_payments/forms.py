@@ -60,7 +60,8 @@ class AccessForm(forms.Form):
         label=_("Revoke access after the first failed payment"),
         help_text=_(
             "For subscriptions and payment plans. The customer keeps their progress, and billing"
-            " goes on. A payment that waits for 3-D Secure or for a bank is not a failure."
+            " goes on. A payment that waits for 3-D Secure or for a bank is not a failure. Below you"
+            " choose days of grace, or to wait until the tries are used up."
         ),
     )
     revoke_when = forms.ChoiceField(

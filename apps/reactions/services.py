@@ -8,13 +8,24 @@ from django.db.models import F
 
 from apps.analytics import services as analytics
 from apps.customer_payments import services as customer_payments
+from apps.customer_payments.models import AccessEvent
 from apps.dunning_emails import services as dunning_emails
+from apps.integrations import services as integrations
+from apps.integrations.models import EventKind
 from apps.logs import redact
 from apps.recovery.models import CaseEvent
 from apps.subscriptions import services as subscriptions
 from apps.transactions import services as transactions
 
 logger = logging.getLogger(__name__)
+
+ACCESS_KINDS = {
+    "granted": EventKind.ACCESS_GRANTED,
+    "kept": EventKind.ACCESS_GRANTED,
+    "banner": EventKind.ACCESS_LIMITED,
+    "limited": EventKind.ACCESS_LIMITED,
+    "revoked": EventKind.ACCESS_REVOKED,
+}
 
 MOST_TRIES = 20
 """After so many failures an event waits for a person; its error stays on the row."""
@@ -32,7 +43,8 @@ def deliver(*, now: dt.datetime, limit: int = 500) -> int:
         .order_by("delivery_tries", "id")
         .values_list("pk", flat=True)[:limit]
     )
-    return sum(deliver_one(event_id=event_id, now=now) for event_id in list(waiting))
+    delivered = sum(deliver_one(event_id=event_id, now=now) for event_id in list(waiting))
+    return delivered + tell_access_changes(now=now, limit=limit)
 
 
 def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
@@ -50,6 +62,7 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
                 return False
             customer_payments.react_to(event=event, now=now)
             dunning_emails.react_to(event=event, now=now)
+            integrations.tell_case_event(event=event, now=now)
             subscriptions.apply_case(case=event.case)
             transactions.apply_case(case=event.case)
             analytics.mark_case(case=event.case)
@@ -63,3 +76,36 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
         )
         return False
     return True
+
+
+def tell_access_changes(*, now: dt.datetime, limit: int = 500) -> int:
+    """Hand changes of access on to the merchants' endpoints, each once; give back how many."""
+    with transaction.atomic():
+        changes = list(
+            AccessEvent.objects.filter(told_at=None)
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("access__merchant")
+            .order_by("id")[:limit]
+        )
+        for change in changes:
+            access = change.access
+            integrations.tell(
+                merchant=access.merchant,
+                source=f"access:{change.pk}",
+                kind=ACCESS_KINDS[change.state],
+                at=change.at,
+                data={
+                    "customer": access.stripe_customer_id,
+                    "offer": access.stripe_product_id,
+                    "subscription": access.stripe_subscription_id,
+                    "case": change.case_id,
+                    "state": change.state,
+                    "before": change.before,
+                    "allowed": change.state != "revoked",
+                    "auto": change.actor == "Recoup",
+                    "triggers_automations": change.triggers_automations,
+                },
+                now=now,
+            )
+        AccessEvent.objects.filter(pk__in=[change.pk for change in changes]).update(told_at=now)
+    return len(changes)

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.exports",
     "apps.analytics",
     "apps.dunning_emails",
+    "apps.integrations",
     "apps.webhooks",
     "apps.reactions",
     "apps.overview",
@@ -239,3 +240,6 @@ LOG_FORMAT = env.str("LOG_FORMAT", default="json")
 LOGGING = logs.logging_settings(LOG_FORMAT)
 # Who asks for /metrics shows it as a bearer token; without one there is no such page.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# Only on a developer's machine: webhooks may go to http://localhost.
+WEBHOOKS_MAY_GO_TO_LOCALHOST = False

@@ -26,3 +26,4 @@ SESSION_COOKIE_NAME = "recoup-session"
 CSRF_COOKIE_SECURE = False
 CSRF_COOKIE_NAME = "recoup-csrf"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WEBHOOKS_MAY_GO_TO_LOCALHOST = True

@@ -31,3 +31,4 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 # Static files straight from their sources: nothing is collected before tests.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
+WEBHOOKS_MAY_GO_TO_LOCALHOST = True

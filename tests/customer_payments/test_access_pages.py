@@ -67,7 +67,7 @@ def test_hold_and_let_go_on(client, merchant):
     page = client.post(hold, {"next": LOSING}, follow=True)
     assert page.request["PATH_INFO"] == LOSING
     assert "Held: access stays as it is." in text(page)
-    assert "Let it go on" in text(page)
+    assert "Release" in text(page)
 
     client.post(reverse("access:release", args=[step.case_id]), {"next": "https://evil.test/"})
     step.refresh_from_db()

@@ -32,7 +32,7 @@ def losing_access(request: MerchantRequest) -> HttpResponse:
     tomorrow = local.start_of(local.today + dt.timedelta(days=1))
     context = {
         "rows": rows,
-        "tomorrow": sum(row.step.due_at >= tomorrow for row in rows),
+        "tomorrow": sum(row.step.due_at >= tomorrow and not row.step.is_held for row in rows),
         "most": queries.MOST_LOSING,
     }
     return render(request, "customer_payments/losing_access.html", context)
