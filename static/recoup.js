@@ -87,8 +87,38 @@
     for (const form of guarded.keys()) if (form.isConnected && changed(form)) event.preventDefault();
   });
 
+  // Selection: the box in the head picks the page, the bar says how many.
+  const tellSelection = () => {
+    const picks = [...root.querySelectorAll("[name=pick][type=checkbox]")];
+    const picked = picks.filter((pick) => pick.checked).length;
+    for (const place of root.querySelectorAll("[data-selected]")) place.textContent = picked;
+    const page = root.querySelector("[data-select-page]");
+    if (page) {
+      page.hidden = !picks.length;
+      page.checked = picked > 0 && picked === picks.length;
+      page.indeterminate = picked > 0 && picked < picks.length;
+    }
+    const all = root.getElementById("bulk-all");
+    if (all && picked < picks.length) all.checked = false;
+  };
+  on("change", (event) => {
+    const isPage = event.target.matches("[data-select-page]");
+    if (!isPage && !event.target.matches("[name=pick], [name=all]")) return;
+    if (isPage || (event.target.name === "all" && event.target.checked)) {
+      const picks = root.querySelectorAll("[name=pick][type=checkbox]");
+      for (const pick of picks) pick.checked = event.target.checked;
+    }
+    tellSelection();
+  });
+  on("click", (event) => {
+    if (!event.target.closest("[data-clear-selection]")) return;
+    for (const pick of root.querySelectorAll("[name=pick]")) pick.checked = false;
+    tellSelection();
+  });
+
   // Errors come first: focus goes to their summary.
   const start = (part) => {
+    tellSelection();
     for (const form of part.querySelectorAll("form[data-guard]")) watch(form);
     part.querySelector("[data-focus]")?.focus();
   };

@@ -13,7 +13,7 @@ from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFac
 from tests.customers.factories import CustomerFactory
 from tests.exports.factories import ExportFactory
 from tests.integrations.factories import ApiTokenFactory, DeliveryFactory, WebhookEndpointFactory
-from tests.recovery.factories import CaseFactory
+from tests.recovery.factories import BulkRunFactory, CaseFactory
 from tests.retry_settings.factories import RetryPolicyFactory
 from tests.subscriptions.factories import SubscriptionFactory
 from tests.transactions.factories import TransactionFactory
@@ -40,6 +40,12 @@ RULES = {
     "transactions:detail": Rule(Role.VIEWER, record="transaction"),
     "recovery:list": Rule(Role.VIEWER),
     "recovery:case": Rule(Role.VIEWER, record="case"),
+    "recovery:bulk_result": Rule(Role.VIEWER, record="run"),
+    "recovery:bulk_retry": Rule(Role.SUPPORT, "post"),
+    "recovery:bulk_stop": Rule(Role.SUPPORT, "post"),
+    "recovery:start_retry": Rule(Role.SUPPORT, "post"),
+    "recovery:start_stop": Rule(Role.SUPPORT, "post"),
+    "transactions:bulk_retry": Rule(Role.SUPPORT, "post"),
     "recovery:calendar": Rule(Role.VIEWER),
     "recovery:open_feed": Rule(Role.VIEWER, "post"),
     "recovery:close_feed": Rule(Role.VIEWER, "post"),
@@ -163,6 +169,8 @@ def visit(client, name: str, record_id: RecordId = NOBODY):
 
 
 def a_record(kind: str, merchant) -> RecordId:
+    if kind == "run":
+        return BulkRunFactory(merchant=merchant).pk
     if kind == "customer":
         return CustomerFactory(merchant=merchant).stripe_customer_id
     if kind == "view":

@@ -3,7 +3,15 @@
 from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin, ReadOnlyInline
-from apps.recovery.models import Attempt, CalendarFeed, CaseEvent, RecoveryCase, Try
+from apps.recovery.models import (
+    Attempt,
+    BulkItem,
+    BulkRun,
+    CalendarFeed,
+    CaseEvent,
+    RecoveryCase,
+    Try,
+)
 
 
 class AttemptInline(ReadOnlyInline):
@@ -83,3 +91,25 @@ class CalendarFeedAdmin(ReadOnlyAdmin):
     list_select_related = ["membership__user", "membership__merchant"]
     search_fields = ["membership__user__email"]
     exclude = ["token_hash"]
+
+
+class BulkItemInline(ReadOnlyInline):
+    model = BulkItem
+    fields = ["case", "attempt", "status", "text"]
+
+
+@admin.register(BulkRun)
+class BulkRunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "merchant", "verb", "user", "asked_at"]
+    list_filter = ["verb"]
+    list_select_related = ["merchant", "user"]
+    search_fields = ["items__case__stripe_invoice_id", "user__email"]
+    inlines = [BulkItemInline]
+
+
+@admin.register(BulkItem)
+class BulkItemAdmin(ReadOnlyAdmin):
+    list_display = ["run", "case", "status", "attempt"]
+    list_filter = ["status"]
+    list_select_related = ["run", "case", "attempt"]
+    search_fields = ["case__stripe_invoice_id"]

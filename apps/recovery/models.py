@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from apps.accounts.models import Membership, Merchant
+from apps.accounts.models import Membership, Merchant, User
 from apps.dunning.facts import Decline
 from apps.dunning.money import Money
 
@@ -479,3 +479,63 @@ class CalendarFeed(models.Model):
 
     def __str__(self) -> str:
         return f"Calendar feed of {self.membership}"
+
+
+class BulkRunQuerySet(models.QuerySet["BulkRun"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+
+class BulkRun(models.Model):
+    """What a person asked for many cases at once; `key` makes asking twice one run."""
+
+    class Verb(models.TextChoices):
+        RETRY = "retry", "Retry now"
+        STOP = "stop", "Stop"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    verb = models.CharField(max_length=16, choices=Verb)
+    key = models.UUIDField()
+    asked_at = models.DateTimeField()
+    good_until = models.DateTimeField(help_text="Real time; what has not begun then is left alone.")
+    moved_at = models.DateTimeField(help_text="Real time of the last sign of progress.")
+
+    objects = BulkRunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "key"], name="bulk_run_unique_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} of many, run {self.pk}"
+
+
+class BulkItem(models.Model):
+    """One case of a run and what came of it; a retry's outcome is its attempt's."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        WORKING = "working", "Working"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Not possible"
+
+    run = models.ForeignKey(BulkRun, on_delete=models.CASCADE, related_name="items")
+    case = models.ForeignKey(RecoveryCase, on_delete=models.PROTECT, related_name="+")
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    status = models.CharField(max_length=16, choices=Status, default=Status.WAITING)
+    text = models.CharField(max_length=300, blank=True, help_text="Why it was not possible.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "case"], name="bulk_item_unique_case")
+        ]
+        indexes = [
+            models.Index(fields=["run"], condition=Q(status="waiting"), name="bulk_item_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return f"Case {self.case_id} of run {self.run_id}: {self.status}"

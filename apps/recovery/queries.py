@@ -25,6 +25,9 @@ from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, RecoveryCaseQ
 
 Status, Step = RecoveryCase.Status, RecoveryCase.Step
 
+COUNT_CAP = 10_000
+"""Longer lists are counted as "10,000+"."""
+
 RECENT_ROWS = 2_000
 """How many of the newest cases the choices of the filter form are gathered from."""
 
@@ -240,6 +243,20 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
         | Q(stripe_customer_id__iexact=text)
         | Q(stripe_invoice_id__in=_invoices_of(merchant, text))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """How many rows a list has; with `is_capped` the number is a floor."""
+
+    number: int
+    is_capped: bool
+
+
+def capped_count(cases: RecoveryCaseQuerySet) -> Capped:
+    """Count cases up to COUNT_CAP; one query."""
+    number = cases.order_by().values("pk")[: COUNT_CAP + 1].count()
+    return Capped(min(number, COUNT_CAP), number > COUNT_CAP)
 
 
 def _invoices_of(merchant: Merchant, text: str) -> QuerySet[Try, Any]:

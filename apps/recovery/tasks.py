@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps import clock
 from apps.recovery import services
+from apps.recovery.services import bulk
 
 
 @shared_task(name="recovery.start_due_attempts")
@@ -40,3 +41,12 @@ def advance_cases(**_: object) -> None:
     services.repeat_fixes(now=now)
     for case_id in services.cases_to_finish(now=now):
         services.finish_case(case_id=case_id, now=now)
+    for run_id in bulk.idle_runs():
+        run_bulk.delay(run_id=run_id)
+
+
+@shared_task(name="recovery.run_bulk")
+def run_bulk(*, run_id: int, **_: object) -> None:
+    """Carry out what a person asked for many cases, a slice at a time."""
+    if bulk.run_bulk(run_id=run_id, clock_now=clock.now):
+        run_bulk.delay(run_id=run_id)

@@ -6,5 +6,6 @@ app_name = "transactions"
 
 urlpatterns = [
     path("", views.transaction_list, name="list"),
+    path("bulk/retry/", views.bulk_retry, name="bulk_retry"),
     path("<int:transaction_id>/", views.transaction_detail, name="detail"),
 ]

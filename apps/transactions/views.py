@@ -1,14 +1,17 @@
 """The Transactions page and one transaction."""
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
+from apps.recovery.forms import BulkForm
 from apps.recovery.models import RecoveryCase
+from apps.recovery.services.bulk import MOST_CASES
+from apps.recovery.views.bulk import ask_for_many
 from apps.transactions import queries
 from apps.transactions.columns import TRANSACTIONS
 from apps.transactions.forms import TransactionFilterForm
@@ -39,6 +42,21 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
     )
 
 
+@require_POST
+@allow(Role.SUPPORT)
+def bulk_retry(request: MerchantRequest) -> HttpResponse:
+    """Ask before charging many payments again."""
+    asked = BulkForm(request.POST)
+    asked.full_clean()
+    if not asked.cleaned_data.get("all"):
+        return ask_for_many(request, verb="retry", case_ids=asked.picked)
+    form = _form(request, QueryDict(asked.cleaned_data["query"]))
+    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+    found = rows.filter(case_status="open").order_by("-at").values_list("case_id", flat=True)
+    ids = [case_id for case_id in found[: MOST_CASES + 1] if case_id is not None]
+    return ask_for_many(request, verb="retry", case_ids=ids)
+
+
 @require_safe
 @allow(Role.VIEWER)
 def transaction_detail(request: MerchantRequest, transaction_id: int) -> HttpResponse:
@@ -53,10 +71,10 @@ def transaction_detail(request: MerchantRequest, transaction_id: int) -> HttpRes
     return render(request, "transactions/detail.html", context)
 
 
-def _form(request: MerchantRequest) -> TransactionFilterForm:
+def _form(request: MerchantRequest, data: QueryDict | None = None) -> TransactionFilterForm:
     merchant = request.merchant
     return TransactionFilterForm(
-        request.GET,
+        request.GET if data is None else data,
         local=Locality(merchant.zone, merchant.locale, clock.now()),
         offered=queries.filter_choices(merchant=merchant),
     )

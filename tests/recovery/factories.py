@@ -1,10 +1,11 @@
 import datetime as dt
+import uuid
 
 import factory
 
 from apps.dunning.presets import RECOMMENDED
-from apps.recovery.models import RecoveryCase, Try
-from tests.accounts.factories import MerchantFactory
+from apps.recovery.models import BulkRun, RecoveryCase, Try
+from tests.accounts.factories import MerchantFactory, UserFactory
 
 SUNDAY_NOON = dt.datetime(2026, 11, 22, 17, 0, tzinfo=dt.UTC)
 
@@ -43,3 +44,16 @@ class TryFactory(factory.django.DjangoModelFactory):
     method_last4 = "3119"
     failure_code = "card_declined"
     decline_code = "insufficient_funds"
+
+
+class BulkRunFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = BulkRun
+
+    merchant = factory.SubFactory(MerchantFactory)
+    user = factory.SubFactory(UserFactory)
+    verb = BulkRun.Verb.RETRY
+    key = factory.LazyFunction(uuid.uuid4)
+    asked_at = SUNDAY_NOON
+    good_until = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    moved_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC))

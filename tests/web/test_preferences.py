@@ -25,7 +25,8 @@ def membership(client):
 
 def heads(response) -> list[str]:
     found = re.findall(r'role="columnheader"[^>]*>(.*?)</th>', response.content.decode(), re.DOTALL)
-    return [re.sub(r"<[^>]+>|\s+", " ", one).strip() for one in found]
+    words = [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in found]
+    return [one for one in words if one != "Selection"]
 
 
 def columns(client, *shown: str, order=(), **more):

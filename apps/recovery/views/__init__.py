@@ -2,6 +2,7 @@
 
 from apps.recovery.views.actions import reopen_case, retry_case, stop_case
 from apps.recovery.views.applying import apply_rules
+from apps.recovery.views.bulk import bulk_cases, bulk_result, start_bulk_cases
 from apps.recovery.views.calendar import (
     calendar_feed,
     calendar_page,
@@ -15,6 +16,8 @@ from apps.recovery.views.notes import note_case
 
 __all__ = [
     "apply_rules",
+    "bulk_cases",
+    "bulk_result",
     "calendar_feed",
     "calendar_page",
     "case_list",
@@ -24,6 +27,7 @@ __all__ = [
     "open_calendar_feed",
     "reopen_case",
     "retry_case",
+    "start_bulk_cases",
     "stop_case",
     "take_over_imported",
 ]

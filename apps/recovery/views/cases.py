@@ -61,6 +61,10 @@ def case_list(request: MerchantRequest) -> HttpResponse:
     context: dict[str, object] = {
         "form": form,
         "page": page,
+        # A list that fits its page is counted already.
+        "total": queries.capped_count(cases)
+        if page.next_cursor or page.previous_cursor
+        else queries.Capped(len(page.rows), is_capped=False),
         "tools": ListTools(CASES, form, request.membership),
         "rows": list(case_rows(page.rows, merchant=merchant)),
         "is_new": not offered.currencies,
