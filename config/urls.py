@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/customer-payments/", include("apps.customer_payments.urls")),
     path("analytics/", include("apps.analytics.urls")),
     path("exports/", include("apps.exports.urls")),
+    path("settings/emails/", include("apps.dunning_emails.urls")),
+    path("", include("apps.dunning_emails.branding_urls")),
     path("pay/", include("apps.dunning_emails.pay_urls")),
     path("settings/webhooks/", include((webhook_patterns, "outgoing"))),
     path("settings/api/", include((token_patterns, "api_tokens"))),

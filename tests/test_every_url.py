@@ -23,7 +23,10 @@ pytestmark = pytest.mark.django_db
 
 @dataclass(frozen=True)
 class Rule:
-    """`needs`: the weakest role that gets in. `record`: the kind of record the address names."""
+    """`needs`: the weakest role that gets in. `record`: the kind of record the address names.
+
+    `args`: what stands in an address that names no record.
+    """
 
     needs: Role
     method: str = "get"
@@ -55,7 +58,23 @@ RULES = {
     "recovery:stop": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:note": Rule(Role.SUPPORT, "post", record="case"),
     "recovery:reopen": Rule(Role.SUPPORT, "post", record="case"),
+    "emails:list": Rule(Role.VIEWER),
+    "emails:save": Rule(Role.ADMIN, "post", args=("calm",)),
+    "emails:mail_again": Rule(Role.ADMIN, "post"),
+    "emails:editor": Rule(Role.VIEWER, args=("failed_1",)),
+    "emails:preview": Rule(Role.VIEWER, args=("failed_1",)),
+    "emails:switch": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:stripe": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:draft": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:publish": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:revert": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:restore": Rule(Role.ADMIN, "post", args=("failed_1",)),
+    "emails:test": Rule(Role.SUPPORT, "post", args=("failed_1",)),
+    "branding:settings": Rule(Role.VIEWER),
+    "branding:save": Rule(Role.ADMIN, "post"),
     "mails:link": Rule(Role.VIEWER, record="case"),
+    "mails:remind": Rule(Role.VIEWER, record="case"),
+    "mails:send_reminder": Rule(Role.SUPPORT, "post", record="case"),
     "mails:make_link": Rule(Role.SUPPORT, "post", record="case"),
     "mails:revoke_links": Rule(Role.SUPPORT, "post", record="case"),
     "retry_settings:settings": Rule(Role.VIEWER),
@@ -124,6 +143,7 @@ PUBLIC = {
     "pay:invoice",
     "pay:done",
     "pay:renew",
+    "branding:logo",  # pictures in mails
     "account_login",
     "account_logout",
     "account_signup",  # says that it is closed

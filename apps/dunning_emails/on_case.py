@@ -22,7 +22,8 @@ def planned_mails(case: RecoveryCase) -> Iterator[PlannedStep]:
 
 
 def actions(case: RecoveryCase, role: Role) -> Iterator[CaseAction]:
-    """Offer to make a payment link for the customer."""
+    """Offer to write to the customer, or to make a payment link for them."""
     is_open = case.status == RecoveryCase.Status.OPEN and case.stripe_customer_id
     if is_open and role.covers(Role.SUPPORT):
+        yield CaseAction(_("Send reminder…"), reverse("mails:remind", args=[case.pk]), "envelope")
         yield CaseAction(_("Copy payment link…"), reverse("mails:link", args=[case.pk]), "link")

@@ -60,6 +60,8 @@ SECTIONS = (
         (
             Page(_("Customer payments"), "customer_payments:settings", "c"),
             Page(_("Retry settings"), "retry_settings:settings", "e"),
+            Page(_("Emails"), "emails:list", "m"),
+            Page(_("Branding"), "branding:settings", "b"),
             Page(_("Webhooks"), "outgoing:list", "w", "webhooks"),
             Page(_("Access API"), "api_tokens:list", "i"),
         ),

@@ -18,6 +18,8 @@ if STRIPE_API_BASE != "https://api.stripe.com":
     INSTALLED_APPS += ["sandbox.console"]
     MIDDLEWARE += ["sandbox.console.middleware.ConsoleMiddleware"]
     CLOCK_OFFSET_FILE = VAR_DIR / "sandbox" / "clock-offset"
+    if "EMAIL_URL" not in os.environ:
+        EMAIL_BACKEND = "sandbox.console.outbox.EmailBackend"
 
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0

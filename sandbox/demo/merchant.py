@@ -7,7 +7,10 @@ from apps import clock
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import create_merchant
 from apps.customer_payments.services import save_settings
+from apps.dunning.mails.kinds import AVAILABLE
 from apps.dunning.presets import RECOMMENDED
+from apps.dunning_emails.services.settings import save_settings as save_email_settings
+from apps.dunning_emails.services.settings import switch_kind
 from apps.retry_settings.services import save_rules
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied
@@ -47,6 +50,24 @@ def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> Non
         merchant=merchant,
         revoke_on_failure=True,
         grant_on_success=True,
+        expected_version=0,
+        user=owner,
+        now=now,
+    )
+    _write_mails(merchant, owner=owner, now=now)
+
+
+def _write_mails(merchant: Merchant, *, owner: User, now: dt.datetime) -> None:
+    """Switch on every mail to customers; for a new merchant they are off."""
+    for kind in AVAILABLE:
+        switch_kind(merchant=merchant, kind=kind, on=True, user=owner, now=now)
+    save_email_settings(
+        merchant=merchant,
+        changes={
+            "reply_to": "hello@willow-studio.example",
+            "postal_address": "Willow Studio\n12 Canal Street\nNew York, NY 10013",
+            "colour": "#0b6b5d",
+        },
         expected_version=0,
         user=owner,
         now=now,

@@ -148,3 +148,16 @@ KINDS: Mapping[MailKind, KindInfo] = MappingProxyType(
         ),
     }
 )
+
+AVAILABLE = (
+    MailKind.FAILED_1,
+    MailKind.FAILED_2,
+    MailKind.FAILED_3,
+    MailKind.CONFIRM,
+    MailKind.CONFIRM_REMINDER,
+    MailKind.FINAL_NOTICE,
+    MailKind.ACCESS_REVOKED,
+    MailKind.RECOVERED,
+    MailKind.CANCELED,
+)
+"""What can be switched on, in the order of the list."""

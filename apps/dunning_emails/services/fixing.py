@@ -1,14 +1,11 @@
 """What happens behind the buttons of a payment link: look at Stripe, enter a new card, collect."""
 
 import datetime as dt
-import logging
 from dataclasses import dataclass
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from kombu.exceptions import OperationalError
 
 from apps.dunning.offers import LinkFacts, Offer, what_to_offer
 from apps.dunning_emails.models import CheckoutVisit, PaymentLink
@@ -16,8 +13,6 @@ from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services import append_event
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.facts import InvoiceFacts
-
-logger = logging.getLogger(__name__)
 
 ALIVE = "active"
 """Stands for a subscription that Stripe names but did not send."""
@@ -98,13 +93,3 @@ def note_use(*, link: PaymentLink, text: str, now: dt.datetime) -> None:
             text=text,
             actor="Customer",
         )
-
-
-def wake_collector(*, link: PaymentLink) -> None:
-    """Ask a worker to look at what the customer entered; beat does it anyway a little later."""
-    try:
-        current_app.send_task(
-            "dunning_emails.settle_visits", kwargs={"link_id": link.pk}, retry=False
-        )
-    except (OperationalError, OSError):
-        logger.warning("The broker is not reachable; visits of link %s wait for beat.", link.pk)

@@ -1,6 +1,7 @@
 """Keep what a merchant chooses about mails. Each change is on record; switches act at once."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,9 @@ def save_settings(
         before = {name: _shown(getattr(current, name)) for name in changes}
         for name, value in changes.items():
             setattr(current, name, value)
+        if "logo" in changes:
+            logo = changes["logo"]
+            current.logo_hash = hashlib.sha256(logo).hexdigest() if logo else ""
         if "owner_alerts" in changes and before["owner_alerts"] != changes["owner_alerts"]:
             current.alerts_since = now
         current.version, current.updated_at = expected_version + 1, now

@@ -24,7 +24,7 @@ from apps.customers.queries import zone_of_customer
 from apps.dunning.customer_words import told, why_of
 from apps.dunning_emails import services
 from apps.dunning_emails.models import CheckoutVisit, PaymentLink
-from apps.dunning_emails.services import fixing
+from apps.dunning_emails.services import fixing, waking
 from apps.dunning_emails.services.visits import VISIT_LIFE
 from apps.recovery.models import Attempt
 from apps.stripe_gateway.errors import GatewayError
@@ -36,7 +36,9 @@ POLICY = {
     "style-src": [SELF],
     "img-src": [SELF],
     "connect-src": [SELF],
+    "font-src": [NONE],
     "form-action": [SELF],
+    "frame-src": [NONE],
     "base-uri": [NONE],
     "frame-ancestors": [NONE],
 }
@@ -138,7 +140,7 @@ def done_page(request: HttpRequest, link: PaymentLink, token: str) -> HttpRespon
     now = clock.now()
     visit = link.visits.order_by("-opened_at", "-pk").first()
     if visit is not None and visit.settled_at is None:
-        fixing.wake_collector(link=link)
+        waking.wake_collector(link_id=link.pk)
     case = link.case
     in_flight = case.attempts.filter(status__in=Attempt.UNSETTLED).exists()
     asks_again = case.status == case.Status.OPEN and visit is not None and _is_fresh(visit, now)

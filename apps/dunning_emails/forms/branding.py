@@ -1,0 +1,98 @@
+"""How a merchant's mails look. A logo is opened, checked and drawn anew: no upload rests as it came."""
+
+import io
+import re
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from PIL import Image
+
+from apps.dunning_emails.forms.emails import VersionedForm
+from apps.dunning_emails.rendering import contrast
+
+COLOUR = re.compile(r"#[0-9a-f]{6}")
+READABLE = 4.5
+VISIBLE = 1.5
+LARGEST_UPLOAD = 2_000_000
+MOST_PIXELS = 16_000_000
+LOGO_BOX = (480, 160)
+
+
+class BrandingForm(VersionedForm):
+    sender_name = forms.CharField(
+        label=_("Sender name"),
+        max_length=100,
+        required=False,
+        help_text=_("Who the emails come from. Empty: the name of your store."),
+    )
+    reply_to = forms.EmailField(
+        label=_("Answers go to"),
+        required=False,
+        help_text=_("Your support address. Empty: customers cannot answer."),
+    )
+    postal_address = forms.CharField(
+        label=_("Postal address"),
+        max_length=300,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Stands under every email; many countries ask for it."),
+    )
+    colour = forms.CharField(
+        label=_("Colour of buttons"), widget=forms.TextInput(attrs={"type": "color"})
+    )
+    logo = forms.FileField(
+        label=_("Logo"),
+        required=False,
+        help_text=_("PNG, JPEG or WebP up to 2 MB; made smaller to fit 480 by 160."),
+    )
+    remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False)
+
+    def clean_sender_name(self) -> str:
+        return " ".join(self.cleaned_data["sender_name"].split())
+
+    def clean_colour(self) -> str:
+        colour = str(self.cleaned_data["colour"]).lower()
+        if not COLOUR.fullmatch(colour):
+            raise forms.ValidationError(gettext("Enter a colour such as #2152cc."))
+        best = max(contrast("#ffffff", colour), contrast("#000000", colour))
+        if best < READABLE or contrast("#ffffff", colour) < VISIBLE:
+            raise forms.ValidationError(
+                gettext("A button in this colour cannot be seen on white. Choose a darker one.")
+            )
+        return colour
+
+    def clean_logo(self) -> bytes | None:
+        upload = self.cleaned_data["logo"]
+        return drawn_anew(upload) if upload else None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the values to keep; the logo only where it changes."""
+        values = super().changes()
+        logo, remove = values.pop("logo"), values.pop("remove_logo")
+        if logo or remove:
+            values["logo"] = logo
+        return values
+
+
+def drawn_anew(upload: "UploadedFile[Any]") -> bytes:
+    """Return an uploaded picture as a small PNG of our own making.
+
+    Raises:
+        ValidationError: it is too large, or no picture we know.
+    """
+    if (upload.size or 0) > LARGEST_UPLOAD:
+        raise forms.ValidationError(gettext("The file is larger than 2 MB."))
+    try:
+        with Image.open(upload, formats=("PNG", "JPEG", "WEBP")) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise forms.ValidationError(gettext("The picture has too many pixels."))
+            small = picture.convert("RGBA")
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise forms.ValidationError(gettext("Choose a PNG, JPEG or WebP picture.")) from error
+    small.thumbnail(LOGO_BOX)
+    drawn = io.BytesIO()
+    small.save(drawn, "PNG", optimize=True)
+    return drawn.getvalue()

@@ -1,0 +1,89 @@
+"""Reads for the pages about mails."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, Q
+
+from apps.accounts.models import Merchant
+from apps.dunning.mails.kinds import AVAILABLE, KINDS, KindInfo, MailKind
+from apps.dunning_emails.models import BouncedAddress, Mail, MailTemplate
+from apps.recovery.models import RecoveryCase
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """One kind in the list: how it stands, and what became of its mails so far.
+
+    `opened` is as the provider tells, which is unreliable; None where it never told. `recovered`
+    are payments that came in after such a mail.
+    """
+
+    kind: MailKind
+    info: KindInfo
+    is_on: bool
+    stripe_sends: bool
+    days: int
+    is_changed: bool
+    has_draft: bool
+    last_sent_at: dt.datetime | None
+    sent: int
+    opened: int | None
+    recovered: int
+
+    @property
+    def is_double(self) -> bool:
+        """Whether customers get two mails about the same thing."""
+        return self.is_on and self.stripe_sends
+
+
+def kind_rows(*, merchant: Merchant) -> list[KindRow]:
+    """Return every kind that can be sent; two queries."""
+    templates: Mapping[str, MailTemplate] = {
+        row.kind: row for row in MailTemplate.objects.for_merchant(merchant)
+    }
+    figures = {
+        row["kind"]: row
+        for row in Mail.objects.for_merchant(merchant)
+        .filter(status__in=Mail.GONE)
+        .order_by()
+        .values("kind")
+        .annotate(
+            last=Max("sent_at"),
+            sent=Count("pk"),
+            opened=Count("pk", filter=Q(opened_at__isnull=False)),
+            recovered=Count(
+                "case", distinct=True, filter=Q(case__status=RecoveryCase.Status.RECOVERED)
+            ),
+        )
+    }
+    return [_row(kind, templates.get(kind), figures.get(kind, {})) for kind in AVAILABLE]
+
+
+def _row(kind: MailKind, row: MailTemplate | None, figures: Mapping[str, object]) -> KindRow:
+    last, opened = figures.get("last"), int(str(figures.get("opened") or 0))
+    return KindRow(
+        kind=kind,
+        info=KINDS[kind],
+        is_on=row is not None and row.on_since is not None,
+        stripe_sends=row is not None and row.stripe_sends,
+        days=row.days if row is not None and row.days is not None else KINDS[kind].days,
+        is_changed=row is not None and bool(row.live),
+        has_draft=row is not None and bool(row.draft),
+        last_sent_at=last if isinstance(last, dt.datetime) else None,
+        sent=int(str(figures.get("sent") or 0)),
+        opened=opened or None,
+        recovered=int(str(figures.get("recovered") or 0)),
+    )
+
+
+def template_of(*, merchant: Merchant, kind: MailKind) -> MailTemplate:
+    """Return a merchant's row of a kind, unsaved where nothing was changed yet."""
+    found = MailTemplate.objects.for_merchant(merchant).filter(kind=kind).first()
+    return found or MailTemplate(merchant=merchant, kind=kind)
+
+
+def bounced(*, merchant: Merchant, limit: int = 50) -> list[BouncedAddress]:
+    """Return the addresses to which nothing is sent, the newest first."""
+    return list(BouncedAddress.objects.for_merchant(merchant).order_by("-at")[:limit])
