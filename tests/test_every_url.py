@@ -89,6 +89,8 @@ RULES = {
     "access:grant": Rule(Role.SUPPORT, "post", record="subscription"),
     "access:hold": Rule(Role.SUPPORT, "post", record="case"),
     "access:release": Rule(Role.SUPPORT, "post", record="case"),
+    "overview:history": Rule(Role.VIEWER, "post"),
+    "overview:match_segments": Rule(Role.VIEWER),
     "retry_settings:segments": Rule(Role.VIEWER),
     "retry_settings:new_segment": Rule(Role.ADMIN),
     "retry_settings:segment": Rule(Role.VIEWER, record="policy"),

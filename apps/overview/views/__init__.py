@@ -1,6 +1,8 @@
 """Pages that show everything: Home, a customer; and what machines ask for."""
 
 from apps.overview.views.customer import customer_page
+from apps.overview.views.history import history_preview
+from apps.overview.views.matching import match_segments
 from apps.overview.views.start import healthz, home, metrics
 
-__all__ = ["customer_page", "healthz", "home", "metrics"]
+__all__ = ["customer_page", "healthz", "history_preview", "home", "match_segments", "metrics"]
