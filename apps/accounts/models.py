@@ -65,7 +65,7 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
             | Q(alive_at__lt=Now() - LONGEST_GAP)
             | Q(reconcile_since__gt=reconciled_at)
         )
-        return self.filter(~Exists(stopping), charging_on=True)
+        return self.filter(~Exists(stopping), charging_on=True, detached_at=None)
 
 
 class Merchant(models.Model):
@@ -84,6 +84,9 @@ class Merchant(models.Model):
     locale = models.CharField(max_length=16, default="en_US")
     charging_on = models.BooleanField(
         default=True, help_text="Off: Recoup charges nobody for this merchant."
+    )
+    detached_at = models.DateTimeField(
+        null=True, blank=True, help_text="The connected account took our access back."
     )
     reconciled_at = models.DateTimeField(
         null=True,

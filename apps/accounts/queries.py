@@ -28,6 +28,12 @@ def charging_stop(merchant: Merchant) -> ChargingStop | None:
     """
     if not merchant.charging_on:
         return ChargingStop("charging_off", str(_("Charging is switched off.")), by_merchant=True)
+    if merchant.detached_at is not None:
+        words = _(
+            "The Stripe account took Recoup's access back. Nothing is charged until it is "
+            "connected again."
+        )
+        return ChargingStop("account_detached", str(words))
     installation = Installation.objects.current()
     if not installation.charging_on:
         text = str(_("The operator of this service has switched charging off."))

@@ -117,6 +117,19 @@ def set_charging_of_all(*, on: bool, reason: str, by: str, now: dt.datetime) -> 
     return True
 
 
+def set_attached(*, merchant: Merchant, attached: bool, now: dt.datetime) -> None:
+    """Note that a connected account took our access back, or gave it again."""
+    with transaction.atomic():
+        changed = Merchant.objects.filter(pk=merchant.pk, detached_at__isnull=not attached)
+        if changed.update(detached_at=None if attached else now):
+            record_audit(
+                merchant=merchant,
+                user=None,
+                action="merchant.attached" if attached else "merchant.detached",
+                at=now,
+            )
+
+
 def note_alive(*, real_now: dt.datetime, now: dt.datetime) -> None:
     """Note that the engine runs on this database; called every few seconds by its processes.
 

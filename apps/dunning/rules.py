@@ -12,6 +12,8 @@ Engine = Literal["stripe", "recoup", "gaps"]
 Strategy = Literal["smart", "custom", "decline_aware"]
 FinalAction = Literal["cancel", "leave_past_due", "pause"]
 """What becomes of the subscription at the end; "pause" stops the collection of later invoices."""
+BoughtAgain = Literal["stop", "ask"]
+"""What happens to a failed invoice once the customer has bought the offer anew."""
 InvoiceAction = Literal["leave_open", "uncollectible", "void"]
 """What becomes of the unpaid invoice. Uncollectible is bad debt: it may still be paid."""
 
@@ -113,6 +115,7 @@ class RetryRules:
     jitter_minutes: int = 0
     minimum_gap_hours: int = 1
     policy: str = ""
+    bought_again: BoughtAgain = "stop"
 
     @property
     def horizon(self) -> timedelta:
@@ -147,6 +150,7 @@ class RetryRules:
             (self.strategy, Strategy),
             (self.final_action, FinalAction),
             (self.invoice_action, InvoiceAction),
+            (self.bought_again, BoughtAgain),
         ):
             if value not in get_args(choices):
                 raise RulesError(f"{value!r} is none of {', '.join(get_args(choices))}.")
@@ -225,6 +229,7 @@ _ADDED: Mapping[str, type] = {
     "jitter_minutes": int,
     "minimum_gap_hours": int,
     "policy": str,
+    "bought_again": str,
 }
 """What cases and settings written earlier do not hold; to be read with the default."""
 

@@ -105,6 +105,7 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         reference=case.stripe_invoice_id,
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
         behind_another=is_behind_another(case),
+        account_attached=case.merchant.detached_at is None,
     )
 
 

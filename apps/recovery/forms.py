@@ -150,3 +150,9 @@ class BulkForm(forms.Form):
         """The cases picked by hand; what is no number is passed over."""
         data: QueryDict = self.data  # type: ignore[assignment]
         return [int(one) for one in data.getlist("pick") if one.isascii() and one.isdecimal()]
+
+
+class HoldForm(forms.Form):
+    """Why a case is put on hold."""
+
+    note = forms.CharField(max_length=150, strip=True)

@@ -43,6 +43,7 @@ class RecoveryCase(models.Model):
         CANCELED_FOR_NONPAYMENT = "canceled_for_nonpayment", "Canceled for non-payment"
         CANCELED_BY_CUSTOMER = "canceled_by_customer", "Canceled by customer"
         PAID_ELSEWHERE = "paid_elsewhere", "Paid outside"
+        BOUGHT_AGAIN = "bought_again", "Bought again"
         STOPPED_BY_PERSON = "stopped_by_person", "Stopped by a person"
 
     class Kind(models.TextChoices):
@@ -72,7 +73,17 @@ class RecoveryCase(models.Model):
         CHECKING = "checking", "Checking with Stripe"
         PROCESSING = "processing", "Bank payment under way"
         FINAL_ACTION = "final_action", "Ending"
+        HELD = "held", "On hold"
         NOTHING = "nothing", "Nothing planned"
+
+    class Hold(models.TextChoices):
+        """Why nothing is tried until a person says so."""
+
+        PERSON = "person", "By a person"
+        DISPUTE = "dispute", "The customer disputed a payment"
+        REFUND = "refund", "A payment was refunded"
+        BOUGHT_AGAIN = "bought_again", "The customer bought the offer again"
+        CUSTOMER_CANCELS = "customer_cancels", "The customer canceled to the period's end"
 
     class Source(models.TextChoices):
         LIVE = "live"
@@ -123,6 +134,13 @@ class RecoveryCase(models.Model):
     checked_at = models.DateTimeField(
         null=True, blank=True, help_text="When the invoice was last read for this case."
     )
+    hold = models.CharField(max_length=24, choices=Hold, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    held_by = models.CharField(max_length=254, blank=True)
+    write_off_key = models.UUIDField(
+        null=True, blank=True, help_text="A person wants the invoice marked uncollectible."
+    )
+    hold_note = models.CharField(max_length=200, blank=True, help_text="Why, in words.")
     fix_wanted_at = models.DateTimeField(
         null=True, blank=True, help_text="Set while a better card waits to be written at Stripe."
     )
@@ -152,6 +170,11 @@ class RecoveryCase(models.Model):
                 condition=Q(fix={}, fix_wanted_at=None)
                 | (~Q(fix={}) & Q(fix_wanted_at__isnull=False)),
                 name="case_fix_iff_wanted",
+            ),
+            models.CheckConstraint(
+                condition=Q(hold="", held_at=None)
+                | (~Q(hold="") & Q(held_at__isnull=False) & Q(status="open")),
+                name="case_held_only_while_open",
             ),
         ]
         indexes = [
@@ -191,6 +214,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
             status=Attempt.Status.SCHEDULED,
             due_at__lte=now,
             case__status=RecoveryCase.Status.OPEN,
+            case__held_at=None,
             case__merchant__in=Merchant.objects.charging(),
         )
 
@@ -426,6 +450,10 @@ class CaseEvent(models.Model):
         ACCESS_GRANTED = "access_granted", "Access granted"
         MANUAL_RETRY = "manual_retry", "Retry now"
         RULES_CHANGED = "rules_changed", "Rules changed"
+        HELD = "held", "Put on hold"
+        RELEASED = "released", "Goes on"
+        DISPUTED = "disputed", "Payment disputed"
+        REFUNDED = "refunded", "Payment refunded"
         NOTE = "note", "Note"
         MAIL_SENT = "mail_sent", "Email sent"
         MAIL_NOT_SENT = "mail_not_sent", "Email not sent"

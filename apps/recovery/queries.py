@@ -35,6 +35,9 @@ ACCESS_KINDS = (CaseEvent.Kind.ACCESS_REVOKED, CaseEvent.Kind.ACCESS_GRANTED)
 
 NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
+MAILED = ("mail_sent",)
+"""Kinds of case events, of a higher floor too, that say that a mail to the customer went out."""
+
 _OPEN = Q(status=Status.OPEN)
 _WATCHED = _OPEN & Q(next_step=Step.STRIPE)
 
@@ -154,6 +157,8 @@ def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | No
     """
     if case.status != RecoveryCase.Status.OPEN:
         return "This case is closed."
+    if case.held_at is not None:
+        return f"On hold. {case.hold_note}"
     if stop := charging_stop(case.merchant):
         return stop.text
     if case.attempts.unsettled().exists():
@@ -163,6 +168,21 @@ def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | No
         return "The invoice has not been read yet."
     blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
     return blocked.text if blocked else ""
+
+
+def write_off_warnings(*, case: RecoveryCase) -> list[str]:
+    """Say what speaks against marking an open case's invoice uncollectible; nothing when all did.
+
+    It is meant for when no try is planned and a person or a mail has asked for the money.
+    """
+    warnings = []
+    if case.next_step in (Step.RETRY, Step.STRIPE):
+        warnings.append("A try is still planned for this payment; it would not be made any more.")
+    asked = case.attempts.filter(trigger__in=Attempt.ON_THE_SPOT).exists()
+    mailed = case.events.filter(kind__in=MAILED).exists()
+    if not asked and not mailed:
+        warnings.append("Nobody has retried this by hand, and no mail was sent to the customer.")
+    return warnings
 
 
 def stored_facts(*, case: RecoveryCase, now: dt.datetime) -> CaseFacts | None:

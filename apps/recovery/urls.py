@@ -22,4 +22,7 @@ urlpatterns = [
     path("<int:case_id>/stop/", views.stop_case, name="stop"),
     path("<int:case_id>/note/", views.note_case, name="note"),
     path("<int:case_id>/reopen/", views.reopen_case, name="reopen"),
+    path("<int:case_id>/hold/", views.hold_case, name="hold"),
+    path("<int:case_id>/release/", views.release_case, name="release"),
+    path("<int:case_id>/uncollectible/", views.write_off_case, name="write_off"),
 ]

@@ -41,7 +41,7 @@ from apps.stripe_gateway.readers.subscriptions import product_ids, subscription_
 from apps.stripe_gateway.signature import verify_signature
 from apps.stripe_gateway.translation import our_errors
 from apps.stripe_gateway.transport import StripeAccount, use_http_client
-from apps.stripe_gateway.writes import set_default_method
+from apps.stripe_gateway.writes import pause_collection, set_default_method, void_invoice
 
 __all__ = [
     "StripeAccount",
@@ -55,6 +55,7 @@ __all__ = [
     "list_events",
     "mark_uncollectible",
     "missing_permissions",
+    "pause_collection",
     "pay_invoice",
     "read_charge",
     "read_customer",
@@ -66,6 +67,7 @@ __all__ = [
     "stop_stripe_retries",
     "use_http_client",
     "verify_signature",
+    "void_invoice",
     "webhook_endpoint_at",
 ]
 

@@ -1,6 +1,7 @@
 """The events we ask Stripe for: what can open, move or end a case, and what changes a card."""
 
 EVENT_TYPES = (
+    "account.application.authorized",
     "account.application.deauthorized",
     "charge.dispute.closed",
     "charge.dispute.created",

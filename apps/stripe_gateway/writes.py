@@ -57,3 +57,27 @@ def set_default_method(
             v1.invoices.update(owner_id, {"default_source": payment_method_id}, wanted)
         else:
             v1.invoices.update(owner_id, {"default_payment_method": payment_method_id}, wanted)
+
+
+def pause_collection(*, account: StripeAccount, subscription_id: str, key: str) -> None:
+    """Stop collecting a subscription's later invoices: they stay drafts until a person resumes.
+
+    Invoices that are open already are not touched.
+    Source: https://docs.stripe.com/billing/subscriptions/pause-payment
+    """
+    with our_errors():
+        stripe_client().v1.subscriptions.update(
+            subscription_id,
+            {"pause_collection": {"behavior": "keep_as_draft"}},
+            options(account, key=key),
+        )
+
+
+def void_invoice(*, account: StripeAccount, invoice_id: str, key: str) -> None:
+    """Void an invoice, for ever: as if it had never been owed.
+
+    Raises:
+        InvoiceNotOpen: paid or void in the meantime.
+    """
+    with our_errors():
+        stripe_client().v1.invoices.void_invoice(invoice_id, {}, options(account, key=key))

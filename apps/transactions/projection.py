@@ -143,6 +143,7 @@ def _in_recovery(payment: PaymentView, case: CaseView) -> Shown:
         "authentication": Shown(Status.NEEDS_AUTHENTICATION, "Customer must confirm (3-D Secure)"),
         "checking": unsettled["unknown"],
         "processing": unsettled["processing"],
+        "held": Shown(Status.FAILED, "On hold"),
         "retry": Shown(Status.RETRYING, "", case.next_try_at, case.engine),
     }
     if case.step in waiting:

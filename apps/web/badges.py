@@ -73,6 +73,7 @@ BADGES: Mapping[str, Mapping[str, Badge]] = MappingProxyType(
             ("checking", _("Checking with Stripe"), "info", "magnifying-glass"),
             ("processing", _("Processing"), "info", "clock"),
             ("final_action", _("Ending"), "mute", "no-symbol"),
+            ("held", _("On hold"), "wait", "pause-circle"),
             ("nothing", _("Nothing planned"), "mute", "no-symbol"),
         ),
         "attempt": _badges(

@@ -16,6 +16,11 @@ IGNORED_TYPES = frozenset(
 OUTCOME_TYPES = frozenset({"charge.failed", "charge.succeeded", "charge.pending"})
 """A charge's first report: nothing new where its outcome is known already."""
 
+MONEY_BACK: Mapping[str, str] = {
+    "charge.dispute.created": "dispute",
+    "charge.refunded": "refund",
+}
+
 CHANGES_OF_METHOD = frozenset(
     {"default_source", "default_payment_method", "invoice_settings", "sources"}
 )
@@ -25,6 +30,9 @@ CHANGES_OF_DATA = frozenset(
 )
 QUIET_SECONDS = 4.0
 """How long a charge whose invoice is not named waits for the events that name it."""
+
+ATTACHED_SECONDS = 15.0
+"""How long a card that was only attached waits: it may be there for something bought just now."""
 
 MAX_ID = 255
 
@@ -36,7 +44,8 @@ class Mark:
     `hint` adds to what earlier events said: `changed_at` (ISO, a payment method's data changed),
     `by_network`, `method_changed` (what is charged now may be another method), `default_changed`
     (of a customer), `given` (a payment method the customer just gave), `payment_intent`,
-    `must_read` (a known outcome is not enough). `wait` is in seconds of real time.
+    `must_read` (a known outcome is not enough), `money_back` (dispute or refund, of `charge`).
+    `wait` is in seconds of real time.
     """
 
     kind: DirtyObject.Kind
@@ -85,21 +94,22 @@ def _customer_mark(event: EventHint) -> Mark:
     mark = _with_method_change(Mark(Kind.CUSTOMER, event.object_id), event)
     if CHANGES_OF_DEFAULT.isdisjoint(event.changed):
         return mark
-    return Mark(mark.kind, mark.stripe_id, {**mark.hint, "default_changed": True})
+    hint = {**mark.hint, "default_changed": True}
+    return Mark(mark.kind, mark.stripe_id, hint, wait=QUIET_SECONDS)
 
 
 def _given_mark(event: EventHint) -> Mark | None:
     """Look at the method that a finished setup left, where the event names it."""
     if event.type != "setup_intent.succeeded" or not _is_id(event.payment_method_id):
         return None
-    return Mark(Kind.PAYMENT_METHOD, event.payment_method_id, {"given": True})
+    return Mark(Kind.PAYMENT_METHOD, event.payment_method_id, {"given": True}, wait=QUIET_SECONDS)
 
 
 def _payment_mark(event: EventHint) -> Mark | None:
     """Look at the invoice where it is named, else at the charge, else at the intent."""
+    hint = _money_back(event)
     if _is_id(event.invoice_id):
-        return Mark(Kind.INVOICE, event.invoice_id)
-    hint: dict[str, object] = {}
+        return Mark(Kind.INVOICE, event.invoice_id, hint)
     if event.type not in OUTCOME_TYPES:
         hint["must_read"] = True
     if event.object_kind == "payment_intent":
@@ -114,6 +124,13 @@ def _payment_mark(event: EventHint) -> Mark | None:
     return Mark(Kind.PAYMENT_INTENT, event.payment_intent_id, hint, wait=QUIET_SECONDS)
 
 
+def _money_back(event: EventHint) -> dict[str, object]:
+    """Say that a charge's money went back, and of which charge."""
+    charge_id = event.object_id if event.object_kind == "charge" else event.charge_id
+    what = MONEY_BACK.get(event.type)
+    return {"money_back": what, "charge": charge_id} if what and _is_id(charge_id) else {}
+
+
 def _with_method_change(mark: Mark, event: EventHint) -> Mark:
     if CHANGES_OF_METHOD.isdisjoint(event.changed):
         return mark
@@ -123,12 +140,13 @@ def _with_method_change(mark: Mark, event: EventHint) -> Mark:
 def _method_mark(event: EventHint) -> Mark:
     """Say when its data changed, where the event is about that: a new label is no new card."""
     hint: dict[str, object] = {}
+    wait = 0.0
     if event.type == "payment_method.automatically_updated":
         hint = {"changed_at": event.created_at.isoformat(), "by_network": True}
     elif event.type == "payment_method.attached":
-        hint = {"given": True}
+        hint, wait = {"given": True}, ATTACHED_SECONDS
     elif event.type.endswith(".updated") and (
         not event.changed or not CHANGES_OF_DATA.isdisjoint(event.changed)
     ):
         hint = {"changed_at": event.created_at.isoformat()}
-    return Mark(Kind.PAYMENT_METHOD, event.object_id, hint)
+    return Mark(Kind.PAYMENT_METHOD, event.object_id, hint, wait=wait)

@@ -14,6 +14,9 @@ FAKED = (
     "pay_invoice",
     "cancel_subscription",
     "set_default_method",
+    "pause_collection",
+    "mark_uncollectible",
+    "void_invoice",
 )
 
 

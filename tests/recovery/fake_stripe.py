@@ -24,6 +24,8 @@ class FakeStripe:
         self.reads = 0
         self.takeovers: list[str] = []
         self.canceled: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, str]] = []
+        self.end_errors: list[GatewayError] = []
         self.methods: dict[str, tuple[Method, str]] = {}
         self.fix_errors: list[GatewayError] = []
         self.fixes: list[tuple[str, str, str, str]] = []
@@ -78,3 +80,20 @@ class FakeStripe:
             raise self.cancel_errors.pop(0)
         self.canceled.append((subscription_id, key))
         return a_subscription(status="canceled")
+
+    def pause_collection(self, *, account, subscription_id: str, key: str) -> None:
+        self._end("pause", key)
+
+    def mark_uncollectible(self, *, account, invoice_id: str, key: str) -> InvoiceFacts:
+        self._end("uncollectible", key)
+        self.invoice = replace(self.invoice, status="uncollectible")
+        return self.invoice
+
+    def void_invoice(self, *, account, invoice_id: str, key: str) -> None:
+        self._end("void", key)
+        self.invoice = replace(self.invoice, status="void")
+
+    def _end(self, what: str, key: str) -> None:
+        self.ended.append((what, key))
+        if self.end_errors:
+            raise self.end_errors.pop(0)

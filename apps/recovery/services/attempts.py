@@ -12,12 +12,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps import logs
-from apps.recovery.models import Attempt
+from apps.recovery.models import Attempt, RecoveryCase
 from apps.recovery.services import outcomes
 from apps.recovery.services.guarding import forbidden
 from apps.recovery.services.observing import take_in
 from apps.recovery.services.planning import skip_attempt
 from apps.recovery.services.tries import note_failures, record_tries
+from apps.recovery.services.turns import APART, wait_for_others
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied, GatewayError, NotFound
 from apps.stripe_gateway.facts import InvoiceFacts
@@ -48,12 +49,16 @@ def run_attempt(*, attempt_id: int, now: dt.datetime) -> None:
 
 def claim(*, attempt_id: int, now: dt.datetime) -> bool:
     """Take a due attempt for this worker. False: another was first, or it is no longer due."""
-    if not Attempt.objects.due(now=now).filter(pk=attempt_id).exists():
+    attempt = Attempt.objects.due(now=now).filter(pk=attempt_id).select_related("case").first()
+    if attempt is None:
         return False
     # No join in the update: PostgreSQL re-checks only the row's own columns after a lock wait.
     mine = Attempt.objects.filter(pk=attempt_id, status=Attempt.Status.SCHEDULED, due_at__lte=now)
     try:
         with transaction.atomic(durable=True):
+            if wait_for_others(case=attempt.case, now=now):
+                put_off(attempt=attempt, until=now + APART)
+                return False
             claimed = mine.update(
                 status=Attempt.Status.RUNNING,
                 claimed_at=now,
@@ -62,6 +67,15 @@ def claim(*, attempt_id: int, now: dt.datetime) -> bool:
     except IntegrityError:
         return False  # another attempt of the case is running, processing or unknown
     return claimed == 1
+
+
+def put_off(*, attempt: Attempt, until: dt.datetime) -> None:
+    """Let a due attempt come a little later, still on the schedule. Inside a transaction."""
+    later = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.SCHEDULED)
+    if later.update(due_at=until):
+        RecoveryCase.objects.filter(pk=attempt.case_id, next_step=RecoveryCase.Step.RETRY).update(
+            next_try_at=until
+        )
 
 
 def carry_out(*, attempt_id: int, now: dt.datetime) -> None:

@@ -31,13 +31,18 @@ def end_of(
     if invoice.status == "uncollectible":
         return RecoveryCase.Status.LOST, RecoveryCase.EndReason.UNCOLLECTIBLE
     subscription = invoice.subscription
-    if subscription and subscription.status == "canceled":
+    if subscription and subscription.status == "canceled" and not _is_ending(case):
         if subscription.cancellation_reason in ("payment_failed", "payment_disputed"):
             return RecoveryCase.Status.LOST, RecoveryCase.EndReason.CANCELED_FOR_NONPAYMENT
-        if case.next_step == RecoveryCase.Step.FINAL_ACTION:
-            return RecoveryCase.Status.LOST, RecoveryCase.EndReason.TRIES_USED_UP
         return RecoveryCase.Status.STOPPED, RecoveryCase.EndReason.CANCELED_BY_CUSTOMER
     return None
+
+
+def _is_ending(case: RecoveryCase) -> bool:
+    """Tell whether our own final action is under way: its job closes the case when all is done."""
+    return (
+        case.status == RecoveryCase.Status.OPEN and case.next_step == RecoveryCase.Step.FINAL_ACTION
+    )
 
 
 def close_case(
@@ -62,6 +67,8 @@ def close_case(
     case.next_step, case.next_try_at = RecoveryCase.Step.NOTHING, None
     case.decide_by, case.reasons = None, []
     case.recovered_minor = 0
+    case.hold, case.held_at, case.held_by, case.hold_note = "", None, "", ""
+    case.write_off_key = None
     data: dict[str, object] = {"end_reason": reason}
     if status == RecoveryCase.Status.RECOVERED:
         case.recovered_minor = invoice.amount_paid.minor if invoice else case.amount_due_minor

@@ -9,9 +9,10 @@ from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services.closing import close_case
 from apps.recovery.services.observing import refresh_case
 from apps.stripe_gateway import client as gateway
-from apps.stripe_gateway.errors import GatewayError, NotFound
+from apps.stripe_gateway.errors import BadRequest, GatewayError, InvoiceNotOpen, NotFound
 
 ASK_AGAIN = dt.timedelta(minutes=15)
+MARKED = "The invoice was marked uncollectible: bad debt that may still be paid."
 Step, Status, EndReason = RecoveryCase.Step, RecoveryCase.Status, RecoveryCase.EndReason
 
 
@@ -30,9 +31,11 @@ def cases_to_finish(*, now: dt.datetime, limit: int = 100) -> list[int]:
 
 
 def finish_case(*, case_id: int, now: dt.datetime) -> None:
-    """Read the invoice once more; if nothing came in, act on the subscription and close as lost.
+    """Read the invoice once more; if nothing came in, carry out the end and close as lost.
 
-    Safe to repeat: the action has its own committed key, and a closed case is left alone.
+    First the subscription, then the invoice: voiding the newest invoice would set a subscription
+    active. Safe to repeat: each action has its own committed key, what is done already counts as
+    done, and a closed case is left alone.
     """
     case = RecoveryCase.objects.select_related("merchant").get(pk=case_id)
     try:
@@ -42,8 +45,11 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
             return  # paid, stopped, or worth another try after all
         if not Merchant.objects.charging().filter(pk=case.merchant_id).exists():
             return  # switched off meanwhile: nothing is changed at Stripe
-        action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
-        text = _act(case=case, action=action)
+        if case.write_off_key is not None:
+            reason, text = EndReason.UNCOLLECTIBLE, _write_off(case)
+        else:
+            action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
+            reason, text = EndReason.TRIES_USED_UP, _act(case=case, action=action)
     except GatewayError:
         RecoveryCase.objects.filter(pk=case_id).update(decide_by=now + ASK_AGAIN)
         return
@@ -56,30 +62,69 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
             .first()
         )
         if locked is not None:
-            close_case(
-                case=locked,
-                status=Status.LOST,
-                reason=EndReason.TRIES_USED_UP,
-                at=now,
-                now=now,
-                text=text,
-            )
+            close_case(case=locked, status=Status.LOST, reason=reason, at=now, now=now, text=text)
 
 
 def _act(*, case: RecoveryCase, action: dict[str, str]) -> str:
     """Do what the rules say at the end and give it in words.
 
     Raises:
-        GatewayError: Stripe could not be asked; the same key is used again.
+        GatewayError: Stripe could not be asked; the same keys are used again.
     """
-    if action["action"] != "cancel" or not case.stripe_subscription_id:
-        return "Lost: tries used up. Nothing was changed at Stripe."
+    done = [
+        _end_subscription(case=case, action=action),
+        _end_invoice(case=case, action=action),
+    ]
+    said = [text for text in done if text] or ["Nothing was changed at Stripe."]
+    return " ".join(["Lost: tries used up.", *said])
+
+
+def _end_subscription(*, case: RecoveryCase, action: dict[str, str]) -> str:
+    subscription_id, wanted = case.stripe_subscription_id, action["action"]
+    if not subscription_id or wanted not in ("cancel", "pause"):
+        return ""
     try:
-        gateway.cancel_subscription(
-            account=case.merchant,
-            subscription_id=case.stripe_subscription_id,
-            key=action["key"],
+        if wanted == "cancel":
+            gateway.cancel_subscription(
+                account=case.merchant, subscription_id=subscription_id, key=action["key"]
+            )
+            return "The subscription was canceled."
+        gateway.pause_collection(
+            account=case.merchant, subscription_id=subscription_id, key=action["key"]
         )
     except NotFound:
-        return "Lost: tries used up. The subscription was gone already."
-    return "Lost: tries used up. The subscription was canceled."
+        return "The subscription was gone already."
+    except BadRequest:
+        return "The subscription had ended already."
+    return "Collection was paused: later invoices stay drafts until you resume it in Stripe."
+
+
+def _end_invoice(*, case: RecoveryCase, action: dict[str, str]) -> str:
+    wanted = action.get("invoice_action", "leave_open")
+    if wanted == "leave_open":
+        return ""
+    try:
+        if wanted == "void":
+            gateway.void_invoice(
+                account=case.merchant, invoice_id=case.stripe_invoice_id, key=action["invoice_key"]
+            )
+            return "The invoice was voided: nothing is owed any more."
+        gateway.mark_uncollectible(
+            account=case.merchant, invoice_id=case.stripe_invoice_id, key=action["invoice_key"]
+        )
+    except InvoiceNotOpen:
+        return "The invoice was closed already."
+    return MARKED
+
+
+def _write_off(case: RecoveryCase) -> str:
+    """Mark the invoice as a person asked, under the key committed with their wish."""
+    try:
+        gateway.mark_uncollectible(
+            account=case.merchant,
+            invoice_id=case.stripe_invoice_id,
+            key=f"recoup-write-off-{case.write_off_key}",
+        )
+    except InvoiceNotOpen:
+        return "Lost. The invoice was closed already."
+    return f"Lost. {MARKED}"

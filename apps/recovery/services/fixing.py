@@ -15,9 +15,11 @@ from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.queries import retry_blocked
 from apps.recovery.services.attempts import LEASE, claim
 from apps.recovery.services.events import append_event
+from apps.recovery.services.manual import OTHER_CHARGE
 from apps.recovery.services.methods import CUSTOMER
 from apps.recovery.services.observing import observe_invoice, refresh_case
 from apps.recovery.services.planning import next_number
+from apps.recovery.services.turns import wait_for_others
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import BadRequest, GatewayError, NotFound
 from apps.stripe_gateway.facts import InvoiceFacts
@@ -80,7 +82,7 @@ def fix_and_collect(
     cases = list(
         RecoveryCase.objects.for_merchant(merchant)
         .open()
-        .filter(stripe_customer_id=stripe_customer_id)
+        .filter(stripe_customer_id=stripe_customer_id, held_at=None)
         .exclude(**({} if in_person else {"engine": Engine.STRIPE}))
         .order_by("-failed_at", "-id")
     )
@@ -286,6 +288,8 @@ def _claim(
             blocked = retry_blocked(case=locked, now=now)
             if blocked:
                 return None, blocked
+            if wait_for_others(case=locked, now=now):
+                return None, OTHER_CHARGE
             attempt = Attempt.objects.create(
                 case=locked,
                 number=next_number(locked),

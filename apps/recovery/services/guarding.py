@@ -30,6 +30,8 @@ def forbidden(
     case = attempt.case
     if case.status != RecoveryCase.Status.OPEN:
         return "case_closed", f"The case is {case.get_status_display().lower()}."
+    if RecoveryCase.objects.filter(pk=case.pk, held_at__isnull=False).exists():
+        return "on_hold", "The case is on hold."
     stop = charging_stop(Merchant.objects.get(pk=case.merchant_id))
     if stop is not None:
         return stop.code, stop.text

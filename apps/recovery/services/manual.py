@@ -16,7 +16,10 @@ from apps.recovery.services.closing import close_case, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.observing import refresh_case
 from apps.recovery.services.planning import next_number
+from apps.recovery.services.turns import wait_for_others
 from apps.stripe_gateway.errors import GatewayError
+
+OTHER_CHARGE = "Another payment of this customer is being charged. Try again in two minutes."
 
 
 class NotNow(Exception):
@@ -41,10 +44,12 @@ def retry_now(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime)
     """
     try:
         with transaction.atomic(durable=True):
-            case = _lock(merchant=merchant, case_id=case_id)
+            case = lock_case_of(merchant=merchant, case_id=case_id)
             blocked = retry_blocked(case=case, now=now)
             if blocked:
                 raise NotNow(blocked)
+            if wait_for_others(case=case, now=now):
+                raise NotNow(OTHER_CHARGE)
             attempt = Attempt.objects.create(
                 case=case,
                 number=next_number(case),
@@ -79,7 +84,7 @@ def stop_case(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime)
         RecoveryCase.DoesNotExist: this merchant has no such case.
     """
     with transaction.atomic(durable=True):
-        case = _lock(merchant=merchant, case_id=case_id)
+        case = lock_case_of(merchant=merchant, case_id=case_id)
         if case.status != RecoveryCase.Status.OPEN:
             raise NotNow("This case is closed already.")
         if case.attempts.unsettled().exists():
@@ -107,7 +112,7 @@ def reopen(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime) ->
         RecoveryCase.DoesNotExist: this merchant has no such case.
     """
     with transaction.atomic(durable=True):
-        case = _lock(merchant=merchant, case_id=case_id)
+        case = lock_case_of(merchant=merchant, case_id=case_id)
         if case.end_reason != RecoveryCase.EndReason.STOPPED_BY_PERSON:
             raise NotNow("Only a case that a person stopped can be opened again.")
         if now >= case.failed_at + RetryRules.from_json(case.rules).horizon:
@@ -128,7 +133,12 @@ def reopen(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime) ->
         raise NotNow(f"The invoice is closed: {refreshed.get_end_reason_display().lower()}.")
 
 
-def _lock(*, merchant: Merchant, case_id: int) -> RecoveryCase:
+def lock_case_of(*, merchant: Merchant, case_id: int) -> RecoveryCase:
+    """Lock one case of this merchant for the rest of the transaction.
+
+    Raises:
+        RecoveryCase.DoesNotExist: this merchant has no such case.
+    """
     return (
         RecoveryCase.objects.for_merchant(merchant)
         .select_for_update(of=("self",))

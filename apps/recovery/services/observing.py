@@ -11,6 +11,7 @@ from apps.recovery.services.choosing import rules_in_words, segment_facts
 from apps.recovery.services.closing import close_case, end_of, reopen_case
 from apps.recovery.services.events import append_event
 from apps.recovery.services.evidence import settle_by_evidence
+from apps.recovery.services.holds import hold_if_customer_cancels
 from apps.recovery.services.imported import when_given_up
 from apps.recovery.services.planning import LOOK_AGAIN, plan_case
 from apps.recovery.services.tries import note_failures, record_tries
@@ -103,6 +104,8 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
     case.amount_due_minor = invoice.amount_remaining.minor
     takeover.notice(case=case, invoice=invoice, now=now)
     _note_uncharged_schedule(case=case, invoice=invoice, now=now)
+    if case.engine != RecoveryCase.Engine.STRIPE:
+        hold_if_customer_cancels(case=case, invoice=invoice, now=now)
     plan_case(case=case, invoice=invoice, now=now)
 
 

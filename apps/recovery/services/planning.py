@@ -43,6 +43,10 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
     unsettled = case.attempts.unsettled().first()
     if unsettled is not None:
         _show_unsettled(case, unsettled, now)
+    elif case.write_off_key is not None:
+        show_write_off(case, now=now)
+    elif case.held_at is not None:
+        show_held(case, now=now)
     else:
         facts = case_facts(case=case, seen=seen, now=now)
         decision = next_step(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
@@ -50,6 +54,25 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
         if facts.behind_another and isinstance(decision, WaitForCustomer):
             _offer(case=case, facts=facts, now=now)
     case.save()
+
+
+def show_write_off(case: RecoveryCase, *, now: dt.datetime) -> None:
+    """Let a case whose invoice a person writes off go to its end; saved by the caller."""
+    planned = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
+    if planned is not None:
+        planned.case = case
+        text = "The invoice is marked uncollectible."
+        skip_attempt(attempt=planned, code="written_off", text=text, now=now)
+    case.next_step, case.next_try_at = RecoveryCase.Step.FINAL_ACTION, None
+    case.reasons = [{"code": "written_off", "text": "A person marks this uncollectible."}]
+    case.decide_by = now
+
+
+def show_held(case: RecoveryCase, *, now: dt.datetime) -> None:
+    """Let a case on hold say so; saved by the caller."""
+    case.next_step, case.next_try_at = RecoveryCase.Step.HELD, None
+    case.reasons = [{"code": "on_hold", "text": case.hold_note}]
+    case.decide_by = now + LOOK_AGAIN
 
 
 def reasons_json(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
@@ -175,7 +198,12 @@ def _end(*, case: RecoveryCase, decision: GiveUp, now: dt.datetime) -> None:
         key=f"final_action:{case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).count() + 1}",
         at=now,
         text=decision.reasons[0].text,
-        data={"action": decision.final_action, "key": str(uuid.uuid4())},
+        data={
+            "action": decision.final_action,
+            "invoice_action": decision.invoice_action,
+            "key": str(uuid.uuid4()),
+            "invoice_key": str(uuid.uuid4()),
+        },
     )
 
 

@@ -14,6 +14,7 @@ from apps.recovery.services.guarding import KEY_LIFE, forbidden
 from apps.recovery.services.observing import take_in
 from apps.recovery.services.planning import skip_attempt
 from apps.recovery.services.tries import record_tries
+from apps.recovery.services.turns import wait_for_others
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import GatewayError
 from apps.stripe_gateway.facts import InvoiceFacts
@@ -64,6 +65,9 @@ def _find_out(*, attempt: Attempt, now: dt.datetime) -> None:
         return  # the lease runs out and it is asked again
     if _settled_by_read(attempt_id=attempt_id, invoice=invoice, now=now):
         return
+    with transaction.atomic():
+        if wait_for_others(case=attempt.case, now=now):
+            return  # the lease runs out and it is asked again
     # Stripe answers a repeated key with what happened the first time, or runs it now.
     if forbidden(attempt=attempt, invoice=invoice, now=now) is None:
         send(attempt=attempt, invoice=invoice, now=now)

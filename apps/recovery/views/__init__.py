@@ -11,6 +11,7 @@ from apps.recovery.views.calendar import (
 )
 from apps.recovery.views.case import case_page
 from apps.recovery.views.cases import case_list
+from apps.recovery.views.holding import hold_case, release_case, write_off_case
 from apps.recovery.views.imported import take_over_imported
 from apps.recovery.views.notes import note_case
 
@@ -23,11 +24,14 @@ __all__ = [
     "case_list",
     "case_page",
     "close_calendar_feed",
+    "hold_case",
     "note_case",
     "open_calendar_feed",
+    "release_case",
     "reopen_case",
     "retry_case",
     "start_bulk_cases",
     "stop_case",
     "take_over_imported",
+    "write_off_case",
 ]

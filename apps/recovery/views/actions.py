@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def retry_case(request: MerchantRequest, case_id: int) -> HttpResponse:
     """Ask before charging, then charge once, at once."""
     if request.method == "GET":
-        return _confirm(request, case_id, "retry")
+        return confirm(request, case_id, "retry")
 
     def charge() -> str:
         started = services.retry_now(
@@ -36,7 +36,7 @@ def retry_case(request: MerchantRequest, case_id: int) -> HttpResponse:
         _wake_worker(attempt_id=started.attempt_id)
         return gettext("The charge is on its way. This page shows Stripe's answer by itself.")
 
-    return _act(request, case_id, charge)
+    return act(request, case_id, charge)
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,7 +44,7 @@ def retry_case(request: MerchantRequest, case_id: int) -> HttpResponse:
 def stop_case(request: MerchantRequest, case_id: int) -> HttpResponse:
     """Ask before stopping, then stop."""
     if request.method == "GET":
-        return _confirm(request, case_id, "stop")
+        return confirm(request, case_id, "stop")
 
     def stop() -> str:
         services.stop_case(
@@ -52,7 +52,7 @@ def stop_case(request: MerchantRequest, case_id: int) -> HttpResponse:
         )
         return gettext("Stopped. Nothing more is charged for this payment.")
 
-    return _act(request, case_id, stop)
+    return act(request, case_id, stop)
 
 
 @require_http_methods(["GET", "POST"])
@@ -60,7 +60,7 @@ def stop_case(request: MerchantRequest, case_id: int) -> HttpResponse:
 def reopen_case(request: MerchantRequest, case_id: int) -> HttpResponse:
     """Ask before reopening, then plan the case again from a fresh read."""
     if request.method == "GET":
-        return _confirm(request, case_id, "reopen")
+        return confirm(request, case_id, "reopen")
 
     def reopen() -> str:
         services.reopen(
@@ -68,7 +68,7 @@ def reopen_case(request: MerchantRequest, case_id: int) -> HttpResponse:
         )
         return gettext("Open again.")
 
-    return _act(request, case_id, reopen)
+    return act(request, case_id, reopen)
 
 
 def _wake_worker(*, attempt_id: int) -> None:
@@ -79,14 +79,16 @@ def _wake_worker(*, attempt_id: int) -> None:
         logger.warning("The broker is not reachable; attempt %s waits for the sweep.", attempt_id)
 
 
-def _confirm(request: MerchantRequest, case_id: int, verb: str) -> HttpResponse:
+def confirm(request: MerchantRequest, case_id: int, verb: str) -> HttpResponse:
+    """Ask on a page of its own what a dialog asks otherwise."""
     context: dict[str, Any] = case_context(
         detail=load_case(request.merchant, case_id), now=clock.now()
     )
     return render(request, "recovery/confirm.html", context | {"verb": verb})
 
 
-def _act(request: MerchantRequest, case_id: int, action: Callable[[], str]) -> HttpResponse:
+def act(request: MerchantRequest, case_id: int, action: Callable[[], str]) -> HttpResponse:
+    """Do something to a case and say what came of it; 404 where there is no such case."""
     try:
         messages.success(request, action())
     except RecoveryCase.DoesNotExist as error:

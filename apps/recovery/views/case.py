@@ -19,7 +19,7 @@ from apps.dunning.words import method_name, words
 from apps.recovery.extras import offered_actions, planned_steps
 from apps.recovery.facts import Seen
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
-from apps.recovery.queries import CaseDetail, case_detail
+from apps.recovery.queries import CaseDetail, case_detail, write_off_warnings
 from apps.recovery.views.card import budgets_of, updated_by_bank_at
 from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of
@@ -101,6 +101,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "ending": ending,
         "ends_at": detail.ends_at,
         "ends_canceled": detail.rules.final_action == "cancel" and case.stripe_subscription_id,
+        "write_off_warnings": write_off_warnings(case=case) if case.status == Status.OPEN else [],
         "budgets": budgets_of(detail.facts, now=now),
         "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
         "stripe_line": _stripe_line(detail, shown),
@@ -141,7 +142,7 @@ def end_in_words(detail: CaseDetail) -> str:
         "cancel": gettext("Subscription is canceled"),
         "pause": gettext("Collection is paused"),
     }.get(detail.rules.final_action, gettext("Subscription stays past due"))
-    return f"{subscription}. {invoice}." if invoice else subscription
+    return f"{subscription}. {invoice}" if invoice else subscription
 
 
 def _stripe_line(detail: CaseDetail, shown: ShownStatus) -> str:

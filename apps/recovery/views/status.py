@@ -40,6 +40,7 @@ def shown_status(case: RecoveryCase, *, unsettled: str = "") -> ShownStatus:
         Step.NO_METHOD: gettext("No card on file"),
         Step.AUTHENTICATION: gettext("Customer must confirm (3-D Secure)"),
         Step.FINAL_ACTION: gettext("All tries used"),
+        Step.HELD: case.get_hold_display() if case.hold else "",
     }
     if case.next_step == Step.RETRY:
         return ShownStatus("step", case.next_step, at=case.next_try_at)

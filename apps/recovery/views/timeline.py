@@ -65,6 +65,10 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     Kind.LINK_ASKED: ("wait", "link"),
     Kind.LINK_REVOKED: ("mute", "link-slash"),
     Kind.FIXED_BY_CUSTOMER: ("ok", "hand-thumb-up"),
+    Kind.HELD: ("wait", "pause-circle"),
+    Kind.RELEASED: ("info", "play-circle"),
+    Kind.DISPUTED: ("bad", "exclamation-circle"),
+    Kind.REFUNDED: ("mute", "arrow-uturn-left"),
 }
 
 

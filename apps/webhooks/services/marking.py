@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from apps.accounts.models import Merchant
+from apps.accounts.services import set_attached
 from apps.recovery import services as recovery
 from apps.stripe_gateway.errors import UnreadableAnswer
 from apps.stripe_gateway.facts import EventHint
@@ -18,6 +19,12 @@ from apps.webhooks.services.inbox import clean, hint_of
 Kind = DirtyObject.Kind
 
 BATCH = 200
+
+ATTACHING = {
+    "account.application.authorized": True,
+    "account.application.deauthorized": False,
+}
+"""Events by which a connected account gives our access or takes it back."""
 
 # A new mark on an object that waits after a failed read does not shorten the wait: a failing
 # Stripe would be asked again with every event. One that was parked gets another chance.
@@ -116,6 +123,8 @@ def _take(
     except _Unassigned as problem:
         _quarantine(event, str(problem), now)
         return
+    if hint.type in ATTACHING and merchant.is_connected:
+        set_attached(merchant=merchant, attached=ATTACHING[hint.type], now=now)
     for mark in marks_of(hint):
         key = (merchant.pk, mark.kind, mark.stripe_id)
         earlier = marks.get(key)

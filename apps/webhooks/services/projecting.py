@@ -137,6 +137,7 @@ def methods_beside_the_customers(invoice: InvoiceFacts) -> list[Method]:
 def _invoice(row: DirtyObject, now: dt.datetime) -> None:
     invoice = gateway.read_invoice(account=row.merchant, invoice_id=row.stripe_id)
     project_invoice_read(merchant=row.merchant, invoice=invoice, read_at=_asked_at(row), now=now)
+    _note_money_back(row, now, customer_id=invoice.customer_id, invoice=invoice)
     _cover(row=row, invoice=invoice, now=now)
 
 
@@ -187,7 +188,8 @@ def _look_at_subscription(
     merchant: Merchant, facts: SubscriptionFacts, now: dt.datetime, *, except_for: str = ""
 ) -> None:
     """Read the invoices again whose cases a subscription's end may close, or that nobody read."""
-    if facts.status in ENDED:
+    recovery.note_bought_again(merchant=merchant, subscription=facts, now=now)
+    if facts.status in ENDED or facts.cancel_at_period_end:
         _look_at_cases(
             merchant,
             now,
@@ -272,6 +274,7 @@ def _charge(row: DirtyObject, now: dt.datetime) -> None:
         _look_at_invoice(row, charge.invoice_id, now)
         return
     transactions.project_charge(merchant=row.merchant, charge=charge, read_at=_asked_at(row))
+    _note_money_back(row, now, customer_id=charge.customer_id)
     # The intent has no invoice either: its own mark would only ask for that again.
     DirtyObject.objects.unleased().filter(
         merchant=row.merchant,
@@ -306,7 +309,29 @@ def _invoice_of_intent(merchant: Merchant, intent_id: str) -> str:
 
 
 def _look_at_invoice(row: DirtyObject, invoice_id: str, now: dt.datetime) -> None:
-    mark_dirty(merchant=row.merchant, marks=[Mark(Kind.INVOICE, invoice_id)], now=now)
+    """Have the invoice of a charge read, which is told if the charge's money went back."""
+    hint = {name: row.hint[name] for name in ("money_back", "charge") if "money_back" in row.hint}
+    mark_dirty(merchant=row.merchant, marks=[Mark(Kind.INVOICE, invoice_id, hint)], now=now)
+
+
+def _note_money_back(
+    row: DirtyObject, now: dt.datetime, *, customer_id: str, invoice: InvoiceFacts | None = None
+) -> None:
+    """Tell recovery of a dispute or refund that this mark came from."""
+    what = row.hint.get("money_back")
+    if what not in ("dispute", "refund") or not customer_id:
+        return
+    if what == "refund" and invoice is None:
+        return  # a charge beside every subscription says nothing about one
+    recovery.note_money_back(
+        merchant=row.merchant,
+        what="dispute" if what == "dispute" else "refund",
+        charge_id=str(row.hint.get("charge", "")),
+        customer_id=customer_id,
+        invoice_id=invoice.id if invoice else "",
+        subscription_id=invoice.subscription_id if invoice else "",
+        now=now,
+    )
 
 
 def _look_at_cases(

@@ -55,6 +55,7 @@ SOON = 10.0
 Kind = DirtyObject.Kind
 
 # What changes a decision comes first; a charge comes after the invoices that may already show it.
+# A card just given comes last: it may belong to the same offer bought anew, which stops the case.
 PRIORITY = (Kind.PAYMENT_METHOD, Kind.INVOICE, Kind.CHARGE, Kind.PAYMENT_INTENT, Kind.SUBSCRIPTION)
 
 
@@ -165,6 +166,7 @@ def _candidates(*, limit: int, at_once: bool, without: Counter[int]) -> list[tup
 def _priority() -> Case:
     ranks = [When(kind=kind, then=Value(rank)) for rank, kind in enumerate(PRIORITY, start=1)]
     return Case(
+        When(hint__has_any_keys=["given", "default_changed"], then=Value(len(PRIORITY) + 2)),
         When(hint__has_key="method_changed", then=Value(0)),
         *ranks,
         default=Value(len(PRIORITY) + 1),

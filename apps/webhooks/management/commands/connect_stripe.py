@@ -117,7 +117,10 @@ class Command(BaseCommand):
         merchant.stripe_account_id = own.stripe_account_id
         merchant.livemode = own.livemode
         merchant.is_connected = own.is_connected
-        merchant.save(update_fields=["stripe_account_id", "livemode", "is_connected"])
+        merchant.detached_at = None
+        merchant.save(
+            update_fields=["stripe_account_id", "livemode", "is_connected", "detached_at"]
+        )
         record_audit(
             merchant=merchant,
             user=None,
