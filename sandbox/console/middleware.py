@@ -40,5 +40,7 @@ def _is_page(request: HttpRequest, response: HttpResponse) -> bool:
         response.get("Content-Type", "").startswith("text/html")
         and not response.has_header("Content-Encoding")
         and "HX-Request" not in request.headers
+        # A mail in its frame.
+        and response.get("X-Frame-Options") != "SAMEORIGIN"
         and not request.path.startswith(("/admin/", "/pay/"))
     )

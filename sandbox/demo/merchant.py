@@ -65,7 +65,7 @@ def _write_mails(merchant: Merchant, *, owner: User, now: dt.datetime) -> None:
         merchant=merchant,
         changes={
             "reply_to": "hello@willow-studio.example",
-            "postal_address": "Willow Studio\n12 Canal Street\nNew York, NY 10013",
+            "postal_address": "12 Canal Street\nNew York, NY 10013",
             "colour": "#0b6b5d",
         },
         expected_version=0,

@@ -12,6 +12,7 @@ from apps.dunning_emails.services.links import USES_PER_MINUTE, admit, find_link
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import OutcomeUnknown
 from tests.accounts.factories import MembershipFactory
+from tests.dunning_emails.factories import EmailSettingsFactory
 from tests.recovery.builders import an_invoice
 from tests.recovery.factories import SUNDAY_NOON, CaseFactory
 
@@ -164,3 +165,15 @@ def test_the_page_of_a_case_offers_the_link(client, case):
     page = client.get(reverse("recovery:case", args=[case.pk])).content.decode()
 
     assert reverse("mails:link", args=[case.pk]) in page
+
+
+def test_the_merchant_may_lead_to_stripes_page_and_ours_stands_in_where_it_ends(live, case, path):
+    EmailSettingsFactory(merchant=case.merchant, link_target="stripe", sender_name="Willow")
+
+    page = Client().get(path).content.decode()
+    assert "url=https://stripe.test/i/1" in page
+
+    live["invoice"] = an_invoice(hosted_invoice_url="")
+    page = Client().get(path).content.decode()
+    assert "Enter a new payment method" in page
+    assert "Willow" in page

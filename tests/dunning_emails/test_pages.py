@@ -229,7 +229,8 @@ class TestTheEditor:
 
         page = client.get(address("editor", "failed_1")).content.decode()
 
-        assert page.count('class="wrong"') == 4
+        assert page.count('class="wrong"') == 5
+        assert "{#" not in page
 
     def test_viewers_look_and_change_nothing(self, client):
         viewer = MembershipFactory(role=Role.VIEWER)

@@ -6,7 +6,7 @@ from apps.dunning.mails.chase import Write
 from apps.dunning.mails.kinds import CHASE, MailKind
 from apps.dunning.mails.single import access_mail, canceled_mail, recovered_mail
 from apps.dunning_emails.facts import mail_facts, rules_of
-from apps.dunning_emails.models import CheckoutVisit, Mail
+from apps.dunning_emails.models import Mail
 from apps.dunning_emails.services import alerts
 from apps.dunning_emails.services.planning import drop, plan_sequence, write
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
@@ -36,6 +36,12 @@ BY_CUSTOMER = (
     Attempt.Trigger.METHOD_CHANGED,
     Attempt.Trigger.CUSTOMER_CONFIRMED,
 )
+SKEW = dt.timedelta(minutes=5)
+"""How far Stripe's clock may be behind ours."""
+
+JUST_NOW = dt.timedelta(hours=1)
+"""Who used the link so lately is awake, and waits for a word."""
+
 FOR_NONPAYMENT = (EndReason.TRIES_USED_UP, EndReason.CANCELED_FOR_NONPAYMENT)
 
 
@@ -52,7 +58,7 @@ def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
         _stop(case)
         if event.kind == Kind.RECOVERED:
             _note_fix(event)
-            _thank(case, now=now)
+            _thank(event, now=now)
         elif event.kind == Kind.LOST:
             _tell_end(case, now=now)
     alerts.react_to(event=event, now=now)
@@ -79,11 +85,11 @@ def _tell_access(case: RecoveryCase, *, now: dt.datetime) -> None:
         write(case=case, decision=decision)
 
 
-def _thank(case: RecoveryCase, *, now: dt.datetime) -> None:
-    rules = rules_of(case.merchant)
+def _thank(event: CaseEvent, *, now: dt.datetime) -> None:
+    case, rules = event.case, rules_of(event.case.merchant)
     if MailKind.RECOVERED not in rules.on or case.status != Status.RECOVERED:
         return
-    is_awake = case.events.filter(kind=Kind.FIXED_BY_CUSTOMER).exists()
+    is_awake = case.payment_links.filter(used_at__gte=event.at - JUST_NOW).exists()
     decision = recovered_mail(
         facts=mail_facts(case=case, now=now), rules=rules, is_awake=is_awake, now=now
     )
@@ -105,28 +111,22 @@ def _tell_end(case: RecoveryCase, *, now: dt.datetime) -> None:
 
 
 def _note_fix(event: CaseEvent) -> None:
-    """Tell in one line that the customer repaired it by the link: new card, paid, access."""
+    """Tell in one line that the customer repaired it on Stripe's page, by way of the link.
+
+    Where they gave a new payment method, the case's own line says so already.
+    """
     case = event.case
-    used_at = (
-        case.payment_links.filter(used_at__isnull=False)
-        .order_by("used_at")
-        .values_list("used_at", flat=True)
-        .first()
-    )
-    if case.status != Status.RECOVERED or used_at is None:
+    used = case.payment_links.filter(used_at__lte=event.at + SKEW)
+    if case.status != Status.RECOVERED or event.data.get("fixed_at") or not used.exists():
         return
     attempt = case.attempts.filter(number=event.data.get("attempt")).first()
     if attempt is not None and attempt.trigger not in BY_CUSTOMER:
         return
-    entered = CheckoutVisit.objects.filter(link__case=case, status=CheckoutVisit.Status.USED).last()
     granted = case.events.filter(kind=Kind.ACCESS_GRANTED, at__gte=event.at).last()
     zone = case.merchant.zone
-    steps = [
-        *([("new payment method", entered.entered_at)] if entered else []),
-        ("paid", event.at),
-        *([("access", granted.at)] if granted else []),
-    ]
-    told = ", ".join(f"{word} {at.astimezone(zone):%H:%M}" for word, at in steps if at)
+    told = f"paid {event.at.astimezone(zone):%H:%M}"
+    if granted is not None:
+        told += f", access {granted.at.astimezone(zone):%H:%M}"
     append_event(
         case=case,
         kind=Kind.FIXED_BY_CUSTOMER,

@@ -28,7 +28,7 @@ from apps.dunning_emails import queries
 from apps.dunning_emails.composing import look_of
 from apps.dunning_emails.facts import settings_of
 from apps.dunning_emails.forms import WordsForm
-from apps.dunning_emails.models import MailTemplate
+from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Rendered, render_mail
 from apps.dunning_emails.samples import SAMPLES, sample_values
 from apps.dunning_emails.services import settings as services
@@ -141,7 +141,9 @@ def test(request: MerchantRequest, kind: str) -> HttpResponse:
 def preview(request: MerchantRequest, kind: str) -> HttpResponse:
     """Show the mail itself, to be framed."""
     rendered = rendered_sample(request, kind_or_404(kind))
-    response = HttpResponse(rendered.html)
+    chosen = "all" if request.GET.get("theme") == "dark" else "not all"
+    html = rendered.html.replace("(prefers-color-scheme: dark)", chosen)
+    response = HttpResponse(html)
     response._csp_replace = PREVIEW_POLICY  # type: ignore[attr-defined]
     return response
 
@@ -163,7 +165,9 @@ def words_shown(row: MailTemplate) -> Words:
     return TEXTS[row.mail_kind].with_changes(row.draft or row.live)
 
 
-def checks(words: Words, *, kind: MailKind, address: str, values: dict[str, str]) -> list[Any]:
+def checks(
+    words: Words, *, kind: MailKind, settings: EmailSettings, values: dict[str, str]
+) -> list[Any]:
     """Look for what a mail about money should have; (fine, words) each."""
     subject = filled(words.subject, values)
     unknown = unknown_variables(words)
@@ -180,7 +184,8 @@ def checks(words: Words, *, kind: MailKind, address: str, values: dict[str, str]
             if unknown
             else gettext("Every variable is known"),
         ),
-        (bool(address), gettext("Postal address in the footer")),
+        (bool(settings.postal_address), gettext("Postal address in the footer")),
+        (bool(settings.reply_to), gettext("Answers go to an address of yours")),
         (not MARKETING.search(text), gettext("No advertising: this is billing mail")),
     ]
     if kind not in NO_BUTTON:
@@ -206,7 +211,7 @@ def _preview(request: MerchantRequest, kind: MailKind) -> dict[str, Any]:
         "row": row,
         "rendered": rendered,
         "sender": settings.sender_name or request.merchant.name,
-        "checks": checks(words, kind=kind, address=settings.postal_address, values=values),
+        "checks": checks(words, kind=kind, settings=settings, values=values),
         "samples": [(name, words_) for name, (words_, _) in SAMPLES.items()],
         "sample": sample if sample in SAMPLES else "funds",
         "width": "mobile" if width == "mobile" else "desktop",

@@ -23,7 +23,8 @@ from apps.accounts.models import Merchant
 from apps.customers.queries import zone_of_customer
 from apps.dunning.customer_words import told, why_of
 from apps.dunning_emails import services
-from apps.dunning_emails.models import CheckoutVisit, PaymentLink
+from apps.dunning_emails.facts import settings_of
+from apps.dunning_emails.models import CheckoutVisit, EmailSettings, PaymentLink
 from apps.dunning_emails.services import fixing, waking
 from apps.dunning_emails.services.visits import VISIT_LIFE
 from apps.recovery.models import Attempt
@@ -98,7 +99,14 @@ def pay_page(request: HttpRequest, link: PaymentLink, token: str) -> HttpRespons
         seen = fixing.look(link=link)
     except GatewayError:
         return show(request, "away", link, token, status=503)
+    if _leads_to_stripe(link) and seen.offer.is_open and seen.offer.invoice_page:
+        return show(request, "leaving", link, token, url=seen.invoice.hosted_invoice_url)
     return show(request, "pay", link, token, **_about(seen, link))
+
+
+def _leads_to_stripe(link: PaymentLink) -> bool:
+    """Tell whether the merchant wants Stripe's page of the invoice; ours stands in where it ends."""
+    return settings_of(link.merchant).link_target == EmailSettings.LinkTarget.STRIPE
 
 
 def enter_card(request: HttpRequest, link: PaymentLink, token: str) -> HttpResponse:
@@ -203,7 +211,10 @@ def show(
     if link is not None:
         zone = zone_of_customer(merchant=link.merchant, customer_id=link.case.stripe_customer_id)
         context["shell"] = Frame(link.merchant.locale, ZoneInfo(zone), now)
-        context["case"], context["store"] = link.case, link.merchant.name
+        settings = settings_of(link.merchant)
+        context["case"], context["contact"] = link.case, settings.reply_to
+        context["store"] = settings.sender_name or link.merchant.name
+        context["logo"] = settings.logo_hash
     return render(request, f"dunning_emails/pay/{name}.html", context, status=status)
 
 
