@@ -237,7 +237,11 @@ class AccessStep(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(status="planned"), name="access_step_due"),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status__in=["planned", "held"]),
+                name="access_step_due",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,8 @@ from apps.integrations import services
 def send_due(**_: object) -> None:
     """Wake a worker for every delivery that is due; the rows are the queue."""
     for delivery_id in services.due_deliveries(now=clock.now()):
-        send.delay(delivery_id=delivery_id)
+        # What no worker takes in time is found again by the next beat.
+        send.apply_async(kwargs={"delivery_id": delivery_id}, expires=30)
 
 
 @shared_task(name="integrations.send")

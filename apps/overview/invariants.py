@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Installation
 from apps.customer_payments.models import Access
+from apps.customer_payments.services.sweeping import RETURNED
 from apps.dunning.limits import CARD_LIMITS
 from apps.reactions.services import MOST_TRIES
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
@@ -119,14 +120,15 @@ def recovered_without_charge(now: dt.datetime) -> Rows:
 def revoked_while_paid(now: dt.datetime) -> Rows:
     """Select accesses that are still taken by a case that was recovered minutes ago.
 
-    Only where access is to be given back, and was so when the payment came in.
+    Only where access is to be given back, and was so when the payment came in; not where it was
+    taken because the payment was refunded or disputed later.
     """
     paid = RecoveryCase.objects.filter(
         pk=OuterRef("revoked_by_case_id"), status=RecoveryCase.Status.RECOVERED
-    )
+    ).exclude(events__key=RETURNED)
     return (
         Access.objects.filter(
-            state=Access.State.REVOKED,
+            state__in=(Access.State.BANNER, Access.State.LIMITED, Access.State.REVOKED),
             merchant__customer_payment_settings__grant_on_success=True,
         )
         .annotate(paid_at=Subquery(paid.values("closed_at")[:1]))

@@ -8,11 +8,13 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import AuditEntry
 from apps.customer_payments import services
 from apps.customer_payments.models import Access, AccessEvent, AccessStep
+from apps.customer_payments.services.opened import effect_on_open
 from apps.dunning.access import AccessRules, Ladder, Step
 from apps.dunning.facts import Decline
 from apps.reactions import services as reactions
 from apps.recovery import services as recovery
-from apps.recovery.models import RecoveryCase
+from apps.recovery.models import CaseEvent, RecoveryCase
+from apps.stripe_gateway.errors import OutcomeUnknown
 from apps.subscriptions.models import Subscription
 from tests.accounts.factories import MerchantFactory, UserFactory
 from tests.recovery.builders import (
@@ -194,16 +196,38 @@ class TestNeverWhilePaid:
 
         assert not Access.objects.exists()
 
-    def test_a_bank_debit_under_way_is_waited_for(self, merchant):
+    def test_a_bank_debit_under_way_is_waited_for(self, merchant, stripe):
         choose(merchant, replace(FIRST, grace_days=1))
         fail(merchant)
-        RecoveryCase.objects.update(next_step="processing")
+        stripe.invoice = an_invoice(processing=True)
 
         go_on(FAILED_AT + DAY)
         assert state() == "granted"
 
-        RecoveryCase.objects.update(next_step="retry")
+        stripe.invoice = an_invoice()
         go_on(FAILED_AT + DAY + HOUR)
+        assert state() == "revoked"
+
+    def test_what_was_paid_unseen_is_seen_before_anything_is_taken(self, merchant, stripe):
+        choose(merchant, replace(FIRST, grace_days=7))
+        case = fail(merchant)
+        stripe.invoice = paid(an_invoice(), FAILED_AT + 6 * DAY)
+
+        go_on(FAILED_AT + 7 * DAY)
+
+        case.refresh_from_db()
+        assert case.status == "recovered"
+        assert not AccessEvent.objects.exists()
+
+    def test_nothing_is_taken_while_stripe_does_not_answer(self, merchant, stripe):
+        choose(merchant, replace(FIRST, grace_days=7))
+        fail(merchant)
+        stripe.read_errors = [OutcomeUnknown("no answer")]
+
+        go_on(FAILED_AT + 7 * DAY)
+        assert state() == "granted"
+
+        go_on(FAILED_AT + 7 * DAY + HOUR)
         assert state() == "revoked"
 
     def test_two_workers_take_a_step_once(self, merchant):
@@ -228,6 +252,25 @@ class TestNeverWhilePaid:
         reactions.deliver(now=FAILED_AT + DAY)
 
         assert RecoveryCase.objects.get().end_reason == "paid_elsewhere"
+        assert state() == "granted"
+
+    def test_a_case_stopped_because_they_bought_again_gives_back(self, merchant):
+        choose(merchant)
+        case = fail(merchant)
+        RecoveryCase.objects.update(
+            status="stopped", end_reason="bought_again", closed_at=FAILED_AT + DAY
+        )
+        CaseEvent.objects.create(
+            case=case,
+            merchant=merchant,
+            kind="stopped",
+            key="stopped:1",
+            at=FAILED_AT + DAY,
+            text="Stopped: bought again.",
+        )
+
+        reactions.deliver(now=FAILED_AT + DAY)
+
         assert state() == "granted"
 
     def test_bought_again_keeps_access(self, merchant):
@@ -440,6 +483,9 @@ class TestByHand:
 
         assert state() == "revoked"
         assert Access.objects.get().changed_by == "ana@example.com"
+        row.refresh_from_db()
+        assert row.access_by == "ana@example.com"
+        assert [event.actor for event in AccessEvent.objects.all()] == ["Recoup", "ana@example.com"]
 
     def test_without_a_case(self, merchant, row, user):
         services.revoke(merchant=merchant, subscription_id="sub_1", user=user, now=FAILED_AT)
@@ -502,6 +548,62 @@ class TestSavingWithPeoplePastDue:
         assert settings.version == 1
         assert state() == "revoked"
         assert case.events.filter(kind="access_revoked").exists()
+
+    def test_the_count_costs_few_queries_however_many_are_past_due(
+        self, merchant, django_assert_max_num_queries
+    ):
+        for number in range(12):
+            case = CaseFactory(
+                merchant=merchant,
+                stripe_customer_id=f"cus_{number}",
+                stripe_subscription_id=f"sub_{number}",
+            )
+            CaseEvent.objects.create(
+                case=case,
+                merchant=merchant,
+                kind="opened",
+                key="opened",
+                at=FAILED_AT,
+                text="Payment failed.",
+                data={"counts_as_failure": True},
+            )
+
+        with django_assert_max_num_queries(4):
+            effect = effect_on_open(merchant=merchant, rules=FIRST, now=FAILED_AT + DAY)
+
+        assert effect.customers_now == 12
+
+    def test_it_then_holds_for_them_when_their_tries_are_used_up(self, merchant):
+        fail(merchant)
+        used_up = AccessRules(revoke="tries_used_up")
+        choose(merchant, used_up, at=FAILED_AT + DAY, confirmed_count=0)
+        gone = replace(an_invoice(), status="uncollectible", given_up_at=FAILED_AT + 2 * DAY)
+
+        fail(merchant, gone, FAILED_AT + 2 * DAY)
+
+        assert state() == "revoked"
+
+    def test_what_a_person_gave_back_during_the_case_stays(self, merchant):
+        SubscriptionFactory(
+            merchant=merchant,
+            stripe_subscription_id="sub_1",
+            stripe_customer_id="cus_1",
+            stripe_product_id="prod_1",
+        )
+        fail(merchant)
+        for act in (services.revoke, services.grant):
+            act(
+                merchant=merchant,
+                subscription_id="sub_1",
+                user=UserFactory(),
+                now=FAILED_AT + HOUR,
+            )
+        choose(merchant, at=FAILED_AT + DAY, confirmed_count=0)
+
+        again = an_invoice(tries=(failed_try(), failed_try("ch_2", FAILED_AT + 2 * DAY)))
+        fail(merchant, again, FAILED_AT + 2 * DAY)
+
+        assert state() == "granted"
 
     def test_another_count_than_confirmed_saves_nothing(self, merchant):
         fail(merchant)

@@ -33,11 +33,8 @@ def revoke(*, merchant: Merchant, subscription_id: str, user: User, now: dt.date
         row, case, access = _lock(merchant=merchant, subscription_id=subscription_id, now=now)
         if access.state == State.REVOKED and access.revoked_by_case_id is None:
             raise NotNow("Access is revoked already.")
-        was_automatic = access.state == State.REVOKED
         _drop_steps(access, "A person revoked access.", now)
         access.revoked_by_case_id = None
-        if was_automatic:
-            access.changed_by, access.is_automatic = user.email, False
         change(
             access=access,
             state=State.REVOKED,

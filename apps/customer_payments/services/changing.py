@@ -49,13 +49,13 @@ def change(
     case_event_id: int | None = None,
     triggers_automations: bool = False,
 ) -> None:
-    """Write one change everywhere it shows; nothing if access stands so already.
+    """Write one change everywhere it shows; nothing if it stands so already by the same hand.
 
     `actor` names a person, "" Recoup. `key` makes the case event one. The caller holds the locks
     of the case, if there is one, and of the access, and set `revoked_by_case_id`.
     """
     before = Access.State(access.state)
-    if before == state:
+    if before == state and access.changed_by == (actor or "Recoup"):
         access.save()
         return
     access.state, access.changed_at = state, now

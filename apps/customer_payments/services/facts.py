@@ -19,10 +19,24 @@ USED_UP = (
 )
 RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.TRIALING)
 UNDER_WAY = (Step.PROCESSING, Step.CHECKING)
+FAILURES = (CaseEvent.Kind.OPENED, CaseEvent.Kind.TRY_FAILED)
 
 
-def access_facts(*, case: RecoveryCase, failed_at: dt.datetime | None) -> AccessFacts:
-    """Gather what a decision needs; the caller holds the case's lock. One or two queries."""
+def access_facts(
+    *,
+    case: RecoveryCase,
+    failed_at: dt.datetime | None,
+    bought_again: bool | None = None,
+    unsettled: bool | None = None,
+) -> AccessFacts:
+    """Gather what a decision needs; the caller holds the case's lock. One or two queries.
+
+    None where `bought_again` and `unsettled` given as known spare them, for many cases at once.
+    """
+    if bought_again is None:
+        bought_again = has_bought_again(case)
+    if unsettled is None:
+        unsettled = case.attempts.unsettled().exists()
     used_up = case.status == Status.LOST and case.end_reason in USED_UP
     return AccessFacts(
         offer=case.stripe_product_id,
@@ -30,13 +44,9 @@ def access_facts(*, case: RecoveryCase, failed_at: dt.datetime | None) -> Access
         failed_at=failed_at,
         used_up_at=case.closed_at if used_up else None,
         is_covered=case.kind != RecoveryCase.Kind.ONE_OFF and bool(case.stripe_subscription_id),
-        is_owed=(case.status == Status.OPEN or used_up) and not has_bought_again(case),
+        is_owed=(case.status == Status.OPEN or used_up) and not bought_again,
         under_way=case.status == Status.OPEN
-        and (
-            case.next_step in UNDER_WAY
-            or bool(case.seen.get("processing"))
-            or case.attempts.unsettled().exists()
-        ),
+        and (case.next_step in UNDER_WAY or bool(case.seen.get("processing")) or unsettled),
     )
 
 
@@ -45,15 +55,19 @@ def first_failure(case: RecoveryCase) -> dt.datetime | None:
 
     A charge that asks for 3-D Secure does not count, nor does what an import brought in.
     """
-    failures = [
-        event
-        for event in case.events.filter(
-            kind__in=[CaseEvent.Kind.OPENED, CaseEvent.Kind.TRY_FAILED], is_silent=False
-        )
-        if event.data.get("counts_as_failure")
+    return first_of(list(case.events.filter(kind__in=FAILURES)))
+
+
+def first_of(events: list[CaseEvent]) -> dt.datetime | None:
+    """Say the same of a case whose events of the kinds FAILURES are known."""
+    has_tries = any(event.kind == CaseEvent.Kind.TRY_FAILED for event in events)
+    times = [
+        event.at
+        for event in events
+        if not event.is_silent
+        and event.data.get("counts_as_failure")
+        and _counts(event, has_tries=has_tries)
     ]
-    has_tries = case.events.filter(kind=CaseEvent.Kind.TRY_FAILED).exists()
-    times = [event.at for event in failures if _counts(event, has_tries=has_tries)]
     return min(times, default=None)
 
 

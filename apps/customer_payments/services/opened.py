@@ -3,12 +3,22 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef, Prefetch
+
 from apps.accounts.models import Merchant
 from apps.customer_payments.models import Access, AccessStep, CustomerPaymentSettings
-from apps.customer_payments.services.facts import access_facts, first_failure, lock_case
+from apps.customer_payments.services.facts import (
+    FAILURES,
+    RUNNING,
+    access_facts,
+    first_failure,
+    first_of,
+    lock_case,
+)
 from apps.customer_payments.services.planning import plan
 from apps.dunning.access import AccessRules, plan_steps
-from apps.recovery.models import RecoveryCase
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.subscriptions.models import Subscription
 
 OTHER_RULES = "Other settings were saved."
 
@@ -37,11 +47,18 @@ def effect_on_open(*, merchant: Merchant, rules: AccessRules, now: dt.datetime) 
     case_ids: list[int] = []
     if rules.revoke == "never":
         return Effect(0, 0, ())
+    running = _running(merchant)
     for case in open_cases(merchant):
-        row = access.get((case.stripe_customer_id, case.stripe_product_id))
+        offer = (case.stripe_customer_id, case.stripe_product_id)
+        row = access.get(offer)
         if row is not None and (row.state == Access.State.REVOKED or not row.is_automatic):
             continue
-        facts = access_facts(case=case, failed_at=first_failure(case))
+        facts = access_facts(
+            case=case,
+            failed_at=first_of(getattr(case, "failures", [])),
+            bought_again=bool(running.get(offer, set()) - {case.stripe_subscription_id}),
+            unsettled=bool(getattr(case, "has_unsettled", False)),
+        )
         steps = plan_steps(facts=facts, rules=rules) if facts.is_owed else ()
         if not steps:
             continue
@@ -68,12 +85,37 @@ def apply_to_open(*, settings: CustomerPaymentSettings, effect: Effect, now: dt.
 
 
 def open_cases(merchant: Merchant) -> list[RecoveryCase]:
-    """Give the open cases of subscriptions and payment plans that Recoup answers for."""
+    """Give the open cases of subscriptions and payment plans that Recoup answers for.
+
+    Each with `failures`, its events of those kinds, and whether it `has_unsettled` attempts.
+    """
     return list(
         RecoveryCase.objects.for_merchant(merchant)
         .open()
         .filter(source=RecoveryCase.Source.LIVE)
         .exclude(kind=RecoveryCase.Kind.ONE_OFF)
         .exclude(stripe_customer_id="")
+        .annotate(has_unsettled=Exists(Attempt.objects.unsettled().filter(case_id=OuterRef("pk"))))
+        .prefetch_related(
+            Prefetch(
+                "events",
+                queryset=CaseEvent.objects.filter(kind__in=FAILURES),
+                to_attr="failures",
+            )
+        )
         .order_by("id")
     )
+
+
+def _running(merchant: Merchant) -> dict[tuple[str, str], set[str]]:
+    """Give the running subscriptions of customers with an open case, by customer and offer."""
+    owing = RecoveryCase.objects.for_merchant(merchant).open().values("stripe_customer_id")
+    found: dict[tuple[str, str], set[str]] = {}
+    rows = Subscription.objects.for_merchant(merchant).filter(
+        status__in=RUNNING, stripe_customer_id__in=owing
+    )
+    for customer, product, subscription in rows.exclude(stripe_product_id="").values_list(
+        "stripe_customer_id", "stripe_product_id", "stripe_subscription_id"
+    ):
+        found.setdefault((customer, product), set()).add(subscription)
+    return found

@@ -24,14 +24,16 @@ def plan(
     """Plan what this failure does to access and say so on the timeline; give the new steps.
 
     None where access is revoked already: what a person took stays theirs, and what another
-    case took passes to this one when that is paid. The caller holds the case's lock.
+    case took passes to this one when that is paid. None where a person decided since the case
+    opened. The caller holds the case's lock.
     """
     facts = access_facts(case=case, failed_at=failed_at)
     steps = plan_steps(facts=facts, rules=settings.rules)
     if not steps or not facts.is_owed:
         return []
     access = access_of(case=case, now=now)
-    if access.state == Access.State.REVOKED:
+    by_a_person = not access.is_automatic and access.changed_at >= case.opened_at
+    if access.state == Access.State.REVOKED or by_a_person:
         return []
     if access.stripe_subscription_id != case.stripe_subscription_id:
         # Bought again since: the subscription that fails now is the one that pays for it.

@@ -14,6 +14,9 @@ from apps.recovery.models import CaseEvent, RecoveryCase
 Kind, EndReason = CaseEvent.Kind, RecoveryCase.EndReason
 
 FAILURES = (Kind.OPENED, Kind.TRY_FAILED, Kind.REOPENED, Kind.LOST)
+PAID = (EndReason.PAID_ELSEWHERE, EndReason.BOUGHT_AGAIN)
+"""Ends after which the customer pays for the offer, though not by this charge."""
+
 ENDS = (
     EndReason.TRIES_USED_UP,
     EndReason.UNCOLLECTIBLE,
@@ -32,9 +35,7 @@ def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
     if event.is_silent or event.kind not in kinds:
         return
     case = event.case = lock_case(event.case_id)
-    is_paid = case.status == RecoveryCase.Status.RECOVERED or (
-        case.end_reason == EndReason.PAID_ELSEWHERE
-    )
+    is_paid = case.status == RecoveryCase.Status.RECOVERED or case.end_reason in PAID
     if event.kind in (Kind.RECOVERED, Kind.STOPPED, Kind.LOST):
         if is_paid:
             give_back(case=case, event=event, now=now)

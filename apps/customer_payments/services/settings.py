@@ -74,6 +74,8 @@ def save_settings(
         after = _values(current)
         if any(before[name] != after[name] for name in (*REVOKING, "ladders")):
             current.revokes_since = now
+        if confirmed_count is not None:
+            current.revokes_since = None  # it holds for those whose payment failed earlier, too
         if before["after_return"] != after["after_return"]:
             current.returns_since = now
         current.save()

@@ -16,12 +16,17 @@ from apps.customer_payments.services.facts import (
 from apps.customer_payments.services.settings import settings_for
 from apps.dunning.access import ORDER, State, decide
 from apps.recovery.models import RecoveryCase
+from apps.recovery.services import refresh_case
+from apps.stripe_gateway.errors import GatewayError
 from apps.subscriptions.models import Subscription
 
 Status = AccessStep.Status
 
 ASK_AGAIN = dt.timedelta(minutes=5)
 """When a step comes back whose payment is under way."""
+
+FRESH = dt.timedelta(minutes=10)
+"""How old what we know of an invoice may be when access is taken for it."""
 
 LOOK_AGAIN = dt.timedelta(minutes=1)
 END_SHOWS_WITHIN = dt.timedelta(days=2)
@@ -42,10 +47,16 @@ def due_steps(*, now: dt.datetime, limit: int = 500) -> list[int]:
 def carry_out_step(*, step_id: int, now: dt.datetime) -> bool:
     """Take one due step, unless the payment came in, is under way, or a person said otherwise.
 
-    Safe from two workers and safe to repeat: the case's lock lets one in, and a step is taken
-    only while it is planned. True if it was settled.
+    What was not read lately is read first: a payment whose webhook is late counts. Safe from two
+    workers and safe to repeat: the case's lock lets one in, and a step is taken only while it is
+    planned. True if it was settled.
     """
-    case_id = AccessStep.objects.values_list("case_id", flat=True).get(pk=step_id)
+    found = AccessStep.objects.select_related("case__merchant").get(pk=step_id)
+    case_id = found.case_id
+    # No transaction is open here: a slow Stripe must not hold a lock.
+    if found.status == Status.PLANNED and not _was_read(found.case, step=found, now=now):
+        AccessStep.objects.due(now=now).filter(pk=step_id).update(due_at=now + ASK_AGAIN)
+        return False
     with transaction.atomic(durable=True):
         case = lock_case(case_id)
         step = AccessStep.objects.due(now=now).filter(pk=step_id).first()
@@ -90,6 +101,19 @@ def take(
         key=f"access_{decision.state}:{step.pk}",
         case_event_id=case_event_id,
     )
+    return True
+
+
+def _was_read(case: RecoveryCase, *, step: AccessStep, now: dt.datetime) -> bool:
+    """Make sure that the invoice was read within FRESH; False where Stripe does not answer."""
+    if step.state in (AccessStep.State.BANNER, AccessStep.State.ENDED):
+        return True  # nothing is taken, or the case is over
+    if case.checked_at is not None and now - case.checked_at <= FRESH:
+        return True
+    try:
+        refresh_case(merchant=case.merchant, invoice_id=case.stripe_invoice_id, now=now)
+    except GatewayError:
+        return False
     return True
 
 
