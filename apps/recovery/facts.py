@@ -7,7 +7,8 @@ from typing import Any
 from apps.customers.models import Customer, PaymentMethod
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
 from apps.dunning.money import Money
-from apps.recovery.models import RecoveryCase, Try
+from apps.recovery.backups import backup_was_used, backups_of
+from apps.recovery.models import Attempt, RecoveryCase, Try
 from apps.stripe_gateway.facts import InvoiceFacts
 
 # Stripe's next try may be set a little after a first failure (billing automations), so a missing
@@ -106,6 +107,8 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
         behind_another=is_behind_another(case),
         account_attached=case.merchant.detached_at is None,
+        backups=backups_of(case, now=now),
+        backup_used=backup_was_used(case),
     )
 
 
@@ -149,6 +152,7 @@ def payment_try(one: Try) -> PaymentTry:
         method_type=one.method_type or "card",
         reached_network=one.reached_network,
         moves_schedule=one.attempt is None or one.attempt.uses_step,
+        backup=one.attempt is not None and one.attempt.trigger == Attempt.Trigger.BACKUP,
     )
 
 

@@ -273,6 +273,9 @@ class Attempt(models.Model):
     asked_by = models.CharField(
         max_length=254, blank=True, help_text="Who asked for it, if anyone."
     )
+    stripe_payment_method_id = models.CharField(
+        max_length=255, blank=True, help_text="The backup method to charge; else Stripe's choice."
+    )
     reasons = models.JSONField(default=list, help_text="[{code, text}] why this moment.")
     key = models.UUIDField(default=uuid.uuid4, unique=True)
 

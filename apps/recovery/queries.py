@@ -166,20 +166,30 @@ def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | No
     facts = facts or stored_facts(case=case, now=now)
     if facts is None:
         return "The invoice has not been read yet."
-    blocked = check_before_charge(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
+    rules = RetryRules.from_json(case.rules)
+    blocked = check_before_charge(facts=facts, rules=rules, now=now, manual=True)
     return blocked.text if blocked else ""
 
 
-def write_off_warnings(*, case: RecoveryCase) -> list[str]:
+def write_off_warnings(
+    *,
+    case: RecoveryCase,
+    attempts: Iterable[Attempt] | None = None,
+    events: Iterable[CaseEvent] | None = None,
+) -> list[str]:
     """Say what speaks against marking an open case's invoice uncollectible; nothing when all did.
 
+    `attempts` and `events` are the case's own, where the caller has them already.
     It is meant for when no try is planned and a person or a mail has asked for the money.
     """
     warnings = []
     if case.next_step in (Step.RETRY, Step.STRIPE):
         warnings.append("A try is still planned for this payment; it would not be made any more.")
-    asked = case.attempts.filter(trigger__in=Attempt.ON_THE_SPOT).exists()
-    mailed = case.events.filter(kind__in=MAILED).exists()
+    asked = any(
+        one.trigger in Attempt.ON_THE_SPOT
+        for one in (case.attempts.all() if attempts is None else attempts)
+    )
+    mailed = any(one.kind in MAILED for one in (case.events.all() if events is None else events))
     if not asked and not mailed:
         warnings.append("Nobody has retried this by hand, and no mail was sent to the customer.")
     return warnings

@@ -21,6 +21,7 @@ class FakeStripe:
         self.takeover_errors: list[GatewayError] = []
         self.cancel_errors: list[GatewayError] = []
         self.pays: list[str] = []
+        self.paid_with: list[str] = []
         self.reads = 0
         self.takeovers: list[str] = []
         self.canceled: list[tuple[str, str]] = []
@@ -61,6 +62,7 @@ class FakeStripe:
     ) -> InvoiceFacts:
         """Answer as scripted: an error, "paid" or "processing"."""
         self.pays.append(key)
+        self.paid_with.append(payment_method_id)
         if self.meanwhile:
             self.invoice = self.meanwhile(self.invoice)
         answer = self.answers.pop(0)

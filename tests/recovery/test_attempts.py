@@ -17,6 +17,7 @@ from apps.stripe_gateway.errors import (
     Busy,
     InvoiceNotOpen,
     NeedsAuthentication,
+    NoPaymentMethod,
     NotFound,
     OutcomeUnknown,
     PaymentDeclined,
@@ -75,6 +76,14 @@ def test_the_fake_has_the_signatures_of_the_gateway():
 
 
 class TestTheAnswer:
+    def test_no_method_asks_for_a_card_and_counts_no_attempt(self, attempt, stripe):
+        stripe.meanwhile = lambda invoice: replace(invoice, method=None)
+
+        run(attempt, stripe, NoPaymentMethod("missing", "no payment method"))
+
+        assert (attempt.status, attempt.skip_reason) == (Status.SKIPPED, "no_method")
+        assert (attempt.case.retries_made, attempt.case.next_step) == (0, "no_method")
+
     def test_paid_recovers_the_case(self, attempt, stripe):
         run(attempt, stripe, "paid")
 

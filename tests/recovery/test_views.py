@@ -480,7 +480,7 @@ class TestList:
     ):
         CaseFactory.create_batch(25, merchant=merchant, next_step="retry", next_try_at=NOW)
 
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             client.get(LIST)
 
 

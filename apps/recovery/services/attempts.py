@@ -121,6 +121,8 @@ def _prepare(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime) -> boo
             return False
         attempt.sent_at = attempt.sent_at or now
         attempt.request = {"invoice": case.stripe_invoice_id, "off_session": True}
+        if attempt.stripe_payment_method_id:
+            attempt.request["payment_method"] = attempt.stripe_payment_method_id
         attempt.lease_until = timezone.now() + LEASE
         attempt.save(update_fields=["sent_at", "request", "lease_until"])
         case.save()
@@ -135,7 +137,10 @@ def send(*, attempt: Attempt, now: dt.datetime, invoice: InvoiceFacts) -> None:
     logger.info("A charge is sent.")
     try:
         answer = gateway.pay_invoice(
-            account=attempt.case.merchant, invoice_id=invoice.id, key=str(attempt.key)
+            account=attempt.case.merchant,
+            invoice_id=invoice.id,
+            key=str(attempt.key),
+            payment_method_id=attempt.stripe_payment_method_id,
         )
     except GatewayError as error:
         logger.info("The charge was answered: %s", error)

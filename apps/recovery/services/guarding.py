@@ -1,6 +1,7 @@
 """What forbids a charge at the last moment, judged on a read from just before it."""
 
 import datetime as dt
+from dataclasses import replace
 
 from apps.accounts.models import Merchant
 from apps.accounts.queries import charging_stop
@@ -43,6 +44,8 @@ def forbidden(
     if case.engine == RecoveryCase.Engine.RECOUP and stripe_goes_on:
         return "stripe_retries", "Stripe's own retries are on for this invoice again."
     facts = case_facts(case=case, seen=Seen.of(invoice), now=now)
+    if attempt.trigger == Attempt.Trigger.BACKUP:
+        facts = replace(facts, backup_used=False)  # the one charge that is allowed is this one
     if case.engine == RecoveryCase.Engine.GAPS:
         beside = _beside_stripe(attempt=attempt, invoice=invoice, facts=facts)
         if beside is not None:
@@ -52,6 +55,7 @@ def forbidden(
         rules=RetryRules.from_json(case.rules),
         now=now,
         manual=attempt.trigger in Attempt.ON_THE_SPOT,
+        method=attempt.stripe_payment_method_id,
     )
     return (blocked.code, blocked.text) if blocked else None
 

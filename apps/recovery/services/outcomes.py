@@ -19,6 +19,7 @@ from apps.stripe_gateway.errors import (
     InvoiceNotOpen,
     KeyMismatch,
     NeedsAuthentication,
+    NoPaymentMethod,
     OutcomeUnknown,
     PaymentDeclined,
 )
@@ -77,14 +78,26 @@ def record_error(
             decline=error.decline or Decline("authentication_required"),
             charge_id=error.charge_id,
             payment_intent_id=error.payment_intent_id,
-            method=invoice.method,
+            method=error.method or invoice.method,
             status=Attempt.Status.NEEDS_CUSTOMER,
             now=now,
         )
     elif isinstance(error, Busy):
         put_back(attempt_id=attempt_id, again_at=now + ASK_AGAIN, now=now)
     elif isinstance(error, InvoiceNotOpen):
-        _skip_and_read(attempt_id=attempt_id, now=now)
+        _skip_and_read(
+            attempt_id=attempt_id,
+            code="invoice_not_open",
+            text="The invoice was settled meanwhile.",
+            now=now,
+        )
+    elif isinstance(error, NoPaymentMethod):
+        _skip_and_read(
+            attempt_id=attempt_id,
+            code="no_method",
+            text="No payment method is on file; nothing was charged.",
+            now=now,
+        )
     elif isinstance(error, OutcomeUnknown | KeyMismatch):
         record_unknown(attempt_id=attempt_id, why=str(error), now=now)
     else:
@@ -187,14 +200,13 @@ def _declined(
         take_in(case=case, invoice=invoice, now=now)
 
 
-def _skip_and_read(*, attempt_id: int, now: dt.datetime) -> None:
-    """Skip an attempt whose invoice others settled, and read what happened."""
+def _skip_and_read(*, attempt_id: int, code: str, text: str, now: dt.datetime) -> None:
+    """Skip an attempt that had nothing to charge any more, and read what happened."""
     with transaction.atomic(durable=True):
         attempt = lock_attempt(attempt_id)
         if attempt is None:
             return
-        text = "The invoice was settled meanwhile."
-        skip_attempt(attempt=attempt, code="invoice_not_open", text=text, now=now)
+        skip_attempt(attempt=attempt, code=code, text=text, now=now)
         case = attempt.case
         case.decide_by = now
         case.save(update_fields=["decide_by"])

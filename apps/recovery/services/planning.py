@@ -114,7 +114,11 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
     trigger = trigger_of(decision)
     if attempt is None:
         attempt = Attempt(case=case, number=next_number(case))
-    elif (attempt.due_at <= now or attempt.claimed_at) and attempt.trigger == trigger:
+    elif (
+        (attempt.due_at <= now or attempt.claimed_at)
+        and attempt.trigger == trigger
+        and attempt.stripe_payment_method_id == decision.method
+    ):
         # Due already, or put back for some minutes: planning again must not push it away.
         case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
         case.decide_by = now + LOOK_AGAIN
@@ -122,6 +126,7 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
     changed = attempt.due_at != decision.due_at
     attempt.due_at = decision.due_at
     attempt.trigger = trigger
+    attempt.stripe_payment_method_id = decision.method
     attempt.reasons = case.reasons
     attempt.save()
     case.next_step, case.next_try_at = RecoveryCase.Step.RETRY, attempt.due_at
@@ -145,6 +150,8 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
 
 def trigger_of(decision: RetryAt) -> Attempt.Trigger:
     """Say why a planned try is made: a step of the schedule, or something that happened."""
+    if decision.method:
+        return Attempt.Trigger.BACKUP
     if decision.number > 0:
         return Attempt.Trigger.SCHEDULE
     codes = {reason.code for reason in decision.reasons}

@@ -101,7 +101,9 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         "ending": ending,
         "ends_at": detail.ends_at,
         "ends_canceled": detail.rules.final_action == "cancel" and case.stripe_subscription_id,
-        "write_off_warnings": write_off_warnings(case=case) if case.status == Status.OPEN else [],
+        "write_off_warnings": write_off_warnings(
+            case=case, attempts=detail.attempts, events=detail.events
+        ),
         "budgets": budgets_of(detail.facts, now=now),
         "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
         "stripe_line": _stripe_line(detail, shown),

@@ -1,0 +1,54 @@
+"""The customer's other saved card: off by default, charged once, never made the default."""
+
+from dataclasses import replace
+
+from apps.dunning.presets import RECOMMENDED
+from sandbox import cards
+from tests.story.world import DAY
+
+
+def sold_with_another_card(world):
+    """The first card paid the first month; the second one is charged now, and declines."""
+    sold = world.subscribe()
+    first = world.ask("GET", f"/v1/customers/{sold['customer']}")["invoice_settings"]
+    world.sandbox.replace_card(sold["customer"], behaviour=cards.declines("insufficient_funds"))
+    world.settle_down()
+    return sold, first["default_payment_method"]
+
+
+def test_it_is_charged_once_at_the_chosen_step_and_not_made_the_default(world):
+    world.choose(rules=replace(RECOMMENDED, backup_after=1))
+    sold, backup = sold_with_another_card(world)
+    usual = world.ask("GET", f"/v1/customers/{sold['customer']}")["invoice_settings"]
+    world.until_the_renewal_failed()
+    world.advance(4 * DAY)
+
+    case = world.case
+    assert case.status == "recovered"
+    paid = case.attempts.get(status="succeeded")
+    assert (paid.trigger, paid.stripe_payment_method_id) == ("backup", backup)
+    assert case.retries_made == 1, "the backup spends no step"
+    [charge] = world.charges(case.stripe_invoice_id)
+    assert charge["payment_method"] == backup
+    now = world.ask("GET", f"/v1/customers/{sold['customer']}")["invoice_settings"]
+    assert now == usual
+
+
+def test_a_backup_that_fails_is_not_tried_again(world):
+    world.choose(rules=replace(RECOMMENDED, backup_after=1))
+    _, backup = sold_with_another_card(world)
+    world.sandbox.set_behaviour(backup, cards.declines("insufficient_funds"))
+    world.until_the_renewal_failed()
+    world.advance(12 * DAY)
+
+    assert world.case.attempts.filter(trigger="backup").count() == 1
+    assert world.case.attempts.filter(trigger="schedule", status="declined").count() >= 2
+
+
+def test_it_is_off_by_default(world):
+    world.choose()
+    sold_with_another_card(world)
+    world.until_the_renewal_failed()
+    world.advance(6 * DAY)
+
+    assert not world.case.attempts.filter(trigger="backup").exists()
