@@ -108,6 +108,11 @@ class Mail(models.Model):
     def __str__(self) -> str:
         return f"Mail {self.pk}: {self.step} about {self.about} ({self.status})"
 
+    @property
+    def is_to_customer(self) -> bool:
+        """Whether it goes to a customer, and not to the merchant's own people."""
+        return not self.person.startswith("user:")
+
 
 class BouncedAddressQuerySet(models.QuerySet["BouncedAddress"]):
     def for_merchant(self, merchant: Merchant) -> Self:

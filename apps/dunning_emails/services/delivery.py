@@ -51,7 +51,7 @@ def note_delivery(*, provider_message_id: str, told: Told, now: dt.datetime) -> 
 def _note_trouble(mail: Mail, delivery: Mail.Delivery, *, now: dt.datetime) -> None:
     with transaction.atomic(durable=True):
         news = Mail.objects.filter(pk=mail.pk).exclude(delivery=delivery)
-        if not news.update(delivery=delivery, delivery_at=now):
+        if not news.update(delivery=delivery, delivery_at=now) or not mail.is_to_customer:
             return
         note_bad_address(
             merchant=mail.merchant,

@@ -51,7 +51,7 @@ def record(*, mail: Mail, handed: Handed, now: dt.datetime) -> None:
         mail.save()
         if not gone:
             unbundle(mail)
-        if handed.outcome == "bad_address":
+        if handed.outcome == "bad_address" and mail.is_to_customer:
             note_bad_address(
                 merchant=mail.merchant,
                 email=mail.recipient,
@@ -88,7 +88,9 @@ def settle_lost(*, limit: int = 100) -> int:
 
 
 def cases_of(mail: Mail) -> list[RecoveryCase]:
-    """Return the cases a mail is about: its own, and those it took in."""
+    """Return the cases whose customer a mail writes to: its own, and those it took in."""
+    if not mail.is_to_customer:
+        return []
     taken = [row.case for row in mail.bundled.select_related("case__merchant")]
     return [case for case in (mail.case, *taken) if case is not None]
 
