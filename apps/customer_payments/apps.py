@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class CustomerPaymentsConfig(AppConfig):
     name = "apps.customer_payments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Add to the page of a case."""
+        from apps.customer_payments import on_case
+        from apps.recovery import extras
+
+        extras.register_planned(on_case.planned_access)
+        extras.register_actions(on_case.actions)

@@ -93,7 +93,7 @@ def endpoints(*, merchant: Merchant) -> QuerySet[WebhookEndpoint]:
 
 
 def switched_off(*, merchant: Merchant) -> int:
-    """Count endpoints that Recoup disabled itself; they stand in the navigation."""
+    """Count endpoints that Recoup disabled itself; Home says so."""
     return WebhookEndpoint.objects.for_merchant(merchant).filter(disabled_by="Recoup").count()
 
 

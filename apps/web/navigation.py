@@ -62,7 +62,7 @@ SECTIONS = (
             Page(_("Retry settings"), "retry_settings:settings", "e"),
             Page(_("Emails"), "emails:list", "m"),
             Page(_("Branding"), "branding:settings", "b"),
-            Page(_("Webhooks"), "outgoing:list", "w", "webhooks"),
+            Page(_("Webhooks"), "outgoing:list", "w"),
             Page(_("Access API"), "api_tokens:list", "i"),
         ),
     ),

@@ -106,3 +106,15 @@ def test_a_one_off_case_says_that_it_is_not_available(client, merchant):
     page = text(client.get(reverse("access:case", args=[case.pk])))
 
     assert "Not available for this payment type." in page
+
+
+def test_planned_steps_stand_on_the_page_of_the_case_with_the_way_to_change_them(client, merchant):
+    step = a_step(merchant)
+    step.case.stripe_subscription_id = "sub_1"
+    step.case.save()
+
+    page = client.get(reverse("recovery:case", args=[step.case_id]))
+
+    assert "Planned: access revoked" in text(page)
+    assert "Change access…" in text(page)
+    assert reverse("access:case", args=[step.case_id]) in page.content.decode()

@@ -154,7 +154,7 @@ def test_a_delivery_shows_what_was_sent_and_answered(client, merchant):
     assert "On its way again, with the same id." in text(again)
 
 
-def test_what_recoup_disabled_is_said_and_counted(client, merchant):
+def test_what_recoup_disabled_is_said_there_and_at_home(client, merchant):
     WebhookEndpointFactory(
         merchant=merchant,
         disabled_at=SUNDAY_NOON,
@@ -165,7 +165,7 @@ def test_what_recoup_disabled_is_said_and_counted(client, merchant):
     page = client.get(reverse("outgoing:list"))
 
     assert "Nothing arrived for days." in text(page)
-    assert "Webhooks 1" in text(page)
+    assert "Recoup disabled a webhook endpoint" in text(client.get(reverse("overview:home")))
 
 
 def test_viewers_read_and_change_nothing(client, merchant):

@@ -138,5 +138,5 @@ def test_costs_few_queries_however_much_there_is(
     TransactionFactory.create_batch(30, **owner)
     CaseFactory.create_batch(5, **owner)
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(12):
         page(client, customer)

@@ -240,7 +240,7 @@ class TestCase:
         case = retried(failed(merchant, stripe), stripe)
         client.get(address(case))
 
-        with django_assert_max_num_queries(20):
+        with django_assert_max_num_queries(22):
             client.get(address(case))
 
 

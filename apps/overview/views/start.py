@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
+from apps.integrations.queries import switched_off
 from apps.overview import queries
 from apps.overview.metrics import exposition
 from apps.recovery.queries import CaseFilters, figures, filtered_cases
@@ -51,6 +52,7 @@ def home(request: MerchantRequest) -> HttpResponse:
     context = {
         "figures": found,
         "importing": import_progress(merchant),
+        "webhooks_off": switched_off(merchant=merchant),
         "attention": [row for row in rows if row.case.status == "open"],
         "attention_total": len(waiting),
         "recovered": [row for row in rows if row.case.status != "open"],
