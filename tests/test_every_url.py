@@ -94,6 +94,8 @@ RULES = {
     "access:release": Rule(Role.SUPPORT, "post", record="case"),
     "overview:history": Rule(Role.VIEWER, "post"),
     "overview:match_segments": Rule(Role.VIEWER),
+    "overview:stripe_check": Rule(Role.VIEWER),
+    "retry_settings:note_stripe": Rule(Role.ADMIN, "post"),
     "retry_settings:segments": Rule(Role.VIEWER),
     "retry_settings:new_segment": Rule(Role.ADMIN),
     "retry_settings:segment": Rule(Role.VIEWER, record="policy"),

@@ -74,3 +74,24 @@ class RetryPolicy(models.Model):
     @property
     def retry_rules(self) -> RetryRules:
         return RetryRules.from_json(self.rules)
+
+
+class StripeNotes(models.Model):
+    """What the merchant copied from Stripe's own retry settings, as `dunning.ProviderNotes`.
+
+    No program can read or set them.
+    """
+
+    merchant = models.OneToOneField(Merchant, on_delete=models.CASCADE, related_name="stripe_notes")
+    schedule = models.CharField(max_length=16, default="unknown")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="0: not said.")
+    window_days = models.PositiveSmallIntegerField(default=0, help_text="0: not said.")
+    subscription_end = models.CharField(max_length=16, default="unknown")
+    invoice_end = models.CharField(max_length=16, default="unknown")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "stripe notes"
+
+    def __str__(self) -> str:
+        return f"Stripe's retry settings of {self.merchant}, as noted"

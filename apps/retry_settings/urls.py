@@ -9,6 +9,7 @@ urlpatterns = [
     path("save/", views.change, name="save"),
     path("charging/on/", views.switch_charging, {"on": True}, name="charging_on"),
     path("charging/off/", views.switch_charging, {"on": False}, name="charging_off"),
+    path("stripe/", views.note_stripe, name="note_stripe"),
     path("preview/", views.preview, name="preview"),
     path("segments/", views.segments_page, name="segments"),
     path("segments/new/", views.new_segment, name="new_segment"),

@@ -4,5 +4,14 @@ from apps.overview.views.customer import customer_page
 from apps.overview.views.history import history_preview
 from apps.overview.views.matching import match_segments
 from apps.overview.views.start import healthz, home, metrics
+from apps.overview.views.stripe_check import stripe_check
 
-__all__ = ["customer_page", "healthz", "history_preview", "home", "match_segments", "metrics"]
+__all__ = [
+    "customer_page",
+    "healthz",
+    "history_preview",
+    "home",
+    "match_segments",
+    "metrics",
+    "stripe_check",
+]

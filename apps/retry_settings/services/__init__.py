@@ -1,6 +1,7 @@
 """Read and write a merchant's retry rules: the ones for everybody, and those of segments."""
 
 from apps.retry_settings.services.choosing import rules_by_policy, rules_for
+from apps.retry_settings.services.notes import save_stripe_notes, stripe_notes
 from apps.retry_settings.services.policies import (
     NameTaken,
     delete_policy,
@@ -26,5 +27,7 @@ __all__ = [
     "rules_for",
     "save_policy",
     "save_rules",
+    "save_stripe_notes",
     "stored_rules",
+    "stripe_notes",
 ]

@@ -8,7 +8,13 @@ from apps.retry_settings.views.segments import (
     segment_page,
     segments_page,
 )
-from apps.retry_settings.views.settings import change, preview, settings_page, switch_charging
+from apps.retry_settings.views.settings import (
+    change,
+    note_stripe,
+    preview,
+    settings_page,
+    switch_charging,
+)
 
 __all__ = [
     "change",
@@ -16,6 +22,7 @@ __all__ = [
     "delete_segment",
     "move_segment",
     "new_segment",
+    "note_stripe",
     "preview",
     "segment_page",
     "segments_page",

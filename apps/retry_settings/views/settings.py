@@ -13,6 +13,7 @@ from apps.accounts.permissions import MerchantRequest, allow
 from apps.accounts.services import set_charging
 from apps.retry_settings import services
 from apps.retry_settings.forms import RetryRulesForm, apply, draft_of
+from apps.retry_settings.forms.notes import StripeNotesForm
 from apps.retry_settings.models import RetryPolicy
 from apps.retry_settings.services import SettingsChanged
 from apps.retry_settings.views.editor import editor_context, posted, sample_preview
@@ -53,6 +54,25 @@ def change(request: MerchantRequest) -> HttpResponse:
     return _saved(request)
 
 
+@require_POST
+@allow(Role.ADMIN)
+def note_stripe(request: MerchantRequest) -> HttpResponse:
+    """Keep what the merchant copied from Stripe's settings."""
+    notes = StripeNotesForm(request.POST, prefix="stripe")
+    if not notes.is_valid():
+        stored = services.stored_rules(request.merchant)
+        form = RetryRulesForm(draft_of(stored.rules, version=stored.version))
+        return _render(request, form, notes=notes, status=422)
+    services.save_stripe_notes(
+        merchant=request.merchant,
+        notes=notes.cleaned_data["notes"],
+        user=request.user,
+        now=clock.now(),
+    )
+    messages.success(request, gettext("Noted. Nothing is changed in Stripe."))
+    return redirect("retry_settings:settings")
+
+
 @require_http_methods(["GET", "POST"])
 @allow(Role.ADMIN)
 def switch_charging(request: MerchantRequest, *, on: bool) -> HttpResponse:
@@ -89,6 +109,7 @@ def _render(
     changed: bool = False,
     saved: bool = False,
     conflict: SettingsChanged | None = None,
+    notes: StripeNotesForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = editor_context(
@@ -103,6 +124,7 @@ def _render(
         "charging_on": request.merchant.charging_on,
         "policies": RetryPolicy.objects.for_merchant(request.merchant).count(),
         "saved": saved,
+        "notes": notes or StripeNotesForm.of(services.stripe_notes(request.merchant)),
     }
     name = "_form.html" if wants_fragment(request) else "page.html"
     return render(request, f"retry_settings/{name}", context, status=status)
