@@ -191,6 +191,29 @@ class TestOptions:
             0,
         ]
 
+    @pytest.mark.parametrize("subscription", ["cancel", "leave_past_due", "pause"])
+    @pytest.mark.parametrize("invoice", ["leave_open", "uncollectible", "void"])
+    def test_both_ends_and_the_backup_card_are_kept(self, client, merchant, subscription, invoice):
+        ends = {"final_action": subscription, "invoice_action": invoice, "backup_after": "2"}
+
+        client.post(SAVE, draft_of(CUSTOM, version=0) | ends | {"do": "save"})
+
+        rules = rules_for(merchant)
+        assert (rules.final_action, rules.invoice_action) == (subscription, invoice)
+        assert rules.backup_after == 2
+        html = client.get(PAGE).content.decode()
+        assert re.search(rf'value="{subscription}"[^>]*checked', html)
+        assert re.search(rf'value="{invoice}"[^>]*checked', html)
+
+    def test_each_end_says_what_it_does_before_saving(self, client, merchant):
+        page = text(client.get(PAGE))
+
+        assert "It is not void: the customer may still pay it." in page
+        assert "It cannot be paid any more, and this cannot be undone." in page
+        assert "stay drafts that nobody is charged for" in page
+        assert "“Mark as unpaid” exists only in Stripe's own settings" in page
+        assert "never after a customer withdrew permission" in page
+
     def test_the_gaps_of_stripe(self, client, merchant):
         draft = draft_of(CUSTOM, version=0) | {"engine": "gaps", "gap_hours": "18"}
 

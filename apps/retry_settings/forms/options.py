@@ -21,8 +21,6 @@ SWITCHES = (
 )
 NUMBERS = ("gap_hours", "backup_after", "jitter_minutes", "minimum_gap_hours")
 CHOICES = ("final_action", "invoice_action")
-OFFERED = frozenset({"cancel", "leave_past_due", "leave_open"})
-"""The choices that a case is carried to its end by; a form takes no other."""
 DEFAULTS = RetryRules("recoup", "custom")
 
 
@@ -131,28 +129,13 @@ class OptionsForm(forms.Form):
     jitter_minutes = _number(0, MAX_JITTER_MINUTES, _("Spread retries over minutes"))
     minimum_gap_hours = _number(1, MAX_GAP_HOURS, _("Hours between two tries at least"))
 
-    offered = OFFERED
-
     @property
     def schemes(self) -> list[SchemeRow]:
         """List what each debit scheme allows."""
         return scheme_rows()
 
-    def clean_final_action(self) -> str:
-        return self._offered("final_action")
-
-    def clean_invoice_action(self) -> str:
-        return self._offered("invoice_action")
-
     def clean_backup_after(self) -> int:
-        number = int(self.cleaned_data["backup_after"])
-        return number if "backup_after" in self.offered else 0
-
-    def _offered(self, name: str) -> str:
-        value: str = self.cleaned_data[name] or getattr(DEFAULTS, name)
-        if value not in self.offered:
-            raise forms.ValidationError(_("This cannot be chosen yet."))
-        return value
+        return int(self.cleaned_data["backup_after"])
 
     def options(self) -> Mapping[str, Any]:
         """Return the cleaned options as arguments for `RetryRules`."""

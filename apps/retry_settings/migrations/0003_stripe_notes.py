@@ -5,27 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_preferences'),
-        ('retry_settings', '0002_policies'),
+        ("accounts", "0003_preferences"),
+        ("retry_settings", "0002_policies"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StripeNotes',
+            name="StripeNotes",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('schedule', models.CharField(default='unknown', max_length=16)),
-                ('tries', models.PositiveSmallIntegerField(default=0, help_text='0: not said.')),
-                ('window_days', models.PositiveSmallIntegerField(default=0, help_text='0: not said.')),
-                ('subscription_end', models.CharField(default='unknown', max_length=16)),
-                ('invoice_end', models.CharField(default='unknown', max_length=16)),
-                ('updated_at', models.DateTimeField()),
-                ('merchant', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='stripe_notes', to='accounts.merchant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("schedule", models.CharField(default="unknown", max_length=16)),
+                ("tries", models.PositiveSmallIntegerField(default=0, help_text="0: not said.")),
+                (
+                    "window_days",
+                    models.PositiveSmallIntegerField(default=0, help_text="0: not said."),
+                ),
+                ("subscription_end", models.CharField(default="unknown", max_length=16)),
+                ("invoice_end", models.CharField(default="unknown", max_length=16)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stripe_notes",
+                        to="accounts.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'stripe notes',
+                "verbose_name_plural": "stripe notes",
             },
         ),
     ]
