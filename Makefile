@@ -15,7 +15,7 @@ PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 	DEFAULT_FROM_EMAIL=recoup@recoup.example
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset test check check-schema benchmark format lock hooks
+.PHONY: help install demo demo-reset screenshots test check check-schema benchmark format lock hooks
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -31,6 +31,9 @@ demo-reset: install ## forget the demo's data
 
 test: install ## run the tests; needs no other service (ARGS="-k name" narrows)
 	$(BIN)/python -m pytest -q $(ARGS)
+
+screenshots: install ## picture every page, light and dark, wide and narrow, into var/screenshots
+	SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
 
 check: install ## lint, types, floors, templates, migrations, production settings, lock
 	$(BIN)/ruff check .

@@ -32,6 +32,9 @@ class Customer(models.Model):
         max_length=255, blank=True, help_text="invoice_settings.default_payment_method"
     )
     default_source_id = models.CharField(max_length=255, blank=True)
+    defaults_known = models.BooleanField(
+        default=False, help_text="Whether the two ids above were ever read; empty may mean none."
+    )
     read_at = models.DateTimeField(help_text="When Stripe was asked; older never overwrites newer.")
 
     objects = CustomerQuerySet.as_manager()

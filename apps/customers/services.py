@@ -50,6 +50,7 @@ def project_customer(
             "is_deleted": False,
             "default_method_id": facts.default_method_id,
             "default_source_id": facts.default_source_id,
+            "defaults_known": True,
         },
         read_at=read_at,
     )

@@ -45,10 +45,14 @@ class FilledPlace:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One subscription and where Stripe looks for its payment method, in order."""
+    """One subscription and where Stripe looks for its payment method, in order.
+
+    `is_known` is False until both it and its customer were read since these fields are kept.
+    """
 
     row: Subscription
     places: tuple[FilledPlace, ...]
+    is_known: bool
 
     @property
     def has_method(self) -> bool:
@@ -92,7 +96,11 @@ def customer_view(*, merchant: Merchant, customer: Customer) -> CustomerView:
         since=min((first for _currency, _minor, first in totals), default=None),
         methods=methods,
         subscriptions=tuple(
-            Held(row, _places(row, customer, names, failed.get(row.stripe_subscription_id, "")))
+            Held(
+                row,
+                _places(row, customer, names, failed.get(row.stripe_subscription_id, "")),
+                is_known=row.defaults_known and customer.defaults_known,
+            )
             for row in rows
         ),
         cases=list(RecoveryCase.objects.filter(**key).order_by("-failed_at", "-id")[:MOST_SHOWN]),

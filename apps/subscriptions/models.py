@@ -69,6 +69,9 @@ class Subscription(models.Model):
     past_due_since = models.DateTimeField(null=True, blank=True)
     default_method_id = models.CharField(max_length=255, blank=True)
     default_source_id = models.CharField(max_length=255, blank=True)
+    defaults_known = models.BooleanField(
+        default=False, help_text="Whether the two ids above were ever read; empty may mean none."
+    )
 
     # Written from above: the case by `recovery`'s events, access by `customer_payments`.
     case_id = models.BigIntegerField(null=True, blank=True)

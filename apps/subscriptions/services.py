@@ -50,6 +50,7 @@ def project_subscription(
         "ended_for_nonpayment": facts.cancellation_reason in NONPAYMENT_REASONS,
         "default_method_id": facts.default_method_id,
         "default_source_id": facts.default_source_id,
+        "defaults_known": True,
     }
     if facts.offer_name:
         values["offer_name"] = facts.offer_name[:512]

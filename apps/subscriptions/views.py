@@ -51,13 +51,19 @@ def subscription_detail(request: MerchantRequest, subscription_id: int) -> HttpR
     case = None
     if row.case_id:
         case = RecoveryCase.objects.for_merchant(merchant).filter(pk=row.case_id).first()
-    payments = Transaction.objects.for_merchant(merchant).filter(
-        stripe_subscription_id=row.stripe_subscription_id
+    payments = (
+        Transaction.objects.for_merchant(merchant)
+        .filter(stripe_subscription_id=row.stripe_subscription_id)
+        .order_by("-at", "-id")
     )
+    shown = list(payments[:PAYMENTS_SHOWN])
+    owed = payments.filter(status__in=Transaction.FAILED_STATUSES).order_by("at", "id")
     context = {
         "row": row,
         "case": case,
-        "payments": payments.order_by("-at", "-id")[:PAYMENTS_SHOWN],
+        "payments": shown,
+        "latest": next((one for one in shown if one.stripe_invoice_id), None),
+        "missed": list(owed[:PAYMENTS_SHOWN]) if row.amount_due_minor else [],
         "methods": methods_of(merchant=merchant, customer_id=row.stripe_customer_id),
     }
     return render(request, "subscriptions/detail.html", context)

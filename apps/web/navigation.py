@@ -36,6 +36,7 @@ class Section:
     label: str | Promise
     icon: str
     pages: Sequence[Page] = field(default_factory=tuple)
+    is_counted: bool = True
 
 
 HOME = Page(_("Home"), "overview:home", "h")
@@ -65,6 +66,7 @@ SECTIONS = (
             Page(_("Webhooks"), "outgoing:list", "w"),
             Page(_("Access API"), "api_tokens:list", "i"),
         ),
+        is_counted=False,
     ),
 )
 
@@ -88,14 +90,18 @@ class Link:
 
 
 def links(section: Section, *, path: str, merchant: Merchant) -> list[Link]:
-    """Return the entries of a section; the one above or at `path` is the current one."""
-    return [link(page, path=path, merchant=merchant) for page in section.pages]
+    """Return the entries of a section; the one above or at `path` is the current one.
+
+    Settings count on their own pages only: a list has no query to spare for them.
+    """
+    counts = section.is_counted or any(path.startswith(reverse(p.url_name)) for p in section.pages)
+    return [link(page, path=path, merchant=merchant, counts=counts) for page in section.pages]
 
 
-def link(page: Page, *, path: str, merchant: Merchant) -> Link:
+def link(page: Page, *, path: str, merchant: Merchant, counts: bool = True) -> Link:
     """Return one entry; Home is the current one only at its own address."""
     url = reverse(page.url_name)
-    counter = _counters.get(page.counter)
+    counter = _counters.get(page.counter) if counts else None
     number = counter(merchant) if counter else 0
     count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
     places = (url, page.also) if page.also else (url,)

@@ -34,7 +34,7 @@ def merchant(client):
 
 @pytest.fixture
 def customer(merchant):
-    return CustomerFactory(merchant=merchant, default_method_id="pm_new")
+    return CustomerFactory(merchant=merchant, default_method_id="pm_new", defaults_known=True)
 
 
 def card(merchant, customer, reference, last4, **more):
@@ -67,6 +67,7 @@ def test_methods_stand_in_stripes_order_and_the_field_that_failed_is_marked(
         merchant=merchant,
         stripe_customer_id=customer.stripe_customer_id,
         default_method_id="pm_old",
+        defaults_known=True,
         past_due=True,
     )
     TryFactory(
@@ -87,7 +88,9 @@ def test_methods_stand_in_stripes_order_and_the_field_that_failed_is_marked(
 
 def test_once_paid_the_field_is_charged_and_no_longer_failed(client, merchant, customer):
     card(merchant, customer, "pm_new", "4242")
-    row = SubscriptionFactory(merchant=merchant, stripe_customer_id=customer.stripe_customer_id)
+    row = SubscriptionFactory(
+        merchant=merchant, stripe_customer_id=customer.stripe_customer_id, defaults_known=True
+    )
     for minutes, status in ((0, "failed"), (5, "succeeded")):
         TryFactory(
             merchant=merchant,
@@ -140,3 +143,12 @@ def test_costs_few_queries_however_much_there_is(
 
     with django_assert_max_num_queries(12):
         page(client, customer)
+
+
+def test_what_was_not_read_yet_is_not_called_empty(client, merchant, customer):
+    SubscriptionFactory(merchant=merchant, stripe_customer_id=customer.stripe_customer_id)
+
+    shown = page(client, customer)
+
+    assert "is shown after the next read from Stripe" in shown
+    assert "No payment method is set" not in shown

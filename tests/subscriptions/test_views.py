@@ -170,3 +170,48 @@ class TestDetail:
 
         with django_assert_max_num_queries(12):
             client.get(reverse("subscriptions:detail", args=[row.pk]))
+
+
+class TestMoreOnASubscription:
+    def page(self, client, row) -> str:
+        return text(client.get(reverse("subscriptions:detail", args=[row.pk])))
+
+    def test_missed_instalments_stand_together_oldest_first_to_catch_up(self, client, merchant):
+        row = SubscriptionFactory(
+            merchant=merchant,
+            past_due=True,
+            kind="payment_plan",
+            installments_total=6,
+            installments_paid=3,
+            installments_missed=2,
+            case_id=CaseFactory(merchant=merchant).pk,
+        )
+        for day, amount in ((2, 4900), (32, 5000)):
+            TransactionFactory(
+                merchant=merchant,
+                failed=True,
+                stripe_subscription_id=row.stripe_subscription_id,
+                at=SUNDAY_NOON - dt.timedelta(days=day),
+                amount_minor=amount,
+            )
+
+        page = self.page(client, row)
+
+        assert "Catch up: 2 missed instalments $50.00 USD" in page
+        assert "Instalments 3 of 6 paid, 2 missed" in page
+
+    def test_the_latest_invoice_tells_its_tries_and_whether_stripe_goes_on(self, client, merchant):
+        row = SubscriptionFactory(merchant=merchant, past_due=True)
+        TransactionFactory(
+            merchant=merchant,
+            failed=True,
+            tries=2,
+            stripe_attempt_count=3,
+            stripe_goes_on="Stripe tries again on Thu, Nov 26, 9:00 AM EST",
+            stripe_subscription_id=row.stripe_subscription_id,
+        )
+
+        page = self.page(client, row)
+
+        assert "Latest invoice Open Tries: 2, by Stripe's count 3" in page
+        assert "Stripe tries again on Thu, Nov 26, 9:00 AM EST" in page
