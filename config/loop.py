@@ -21,6 +21,7 @@ def queue_of(task: str) -> str:
         "analytics.count_days",
         "exports.run_all",
         "integrations.send",
+        "overview.watch",
         "stripe_gateway.mirror",
         "webhooks.import_history",
     )
@@ -56,6 +57,7 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "webhooks.sweep_events": 10 * 60,
         "webhooks.import_history": 60,
         "overview.check_invariants": 5 * 60,
+        "overview.watch": 10 * 60,
         "webhooks.reconcile": 24 * 60 * 60,
         "stripe_gateway.mirror": often,
         "exports.run_all": often,

@@ -10,6 +10,7 @@ from apps.accounts.models import Role
 from apps.web.preferences import views_of
 from apps.web.services import save_view
 from tests.accounts.factories import MembershipFactory, MerchantFactory, UserFactory
+from tests.analytics.factories import AlertFactory
 from tests.customers.factories import CustomerFactory
 from tests.exports.factories import ExportFactory
 from tests.integrations.factories import ApiTokenFactory, DeliveryFactory, WebhookEndpointFactory
@@ -37,6 +38,9 @@ class Rule:
 RULES = {
     "overview:home": Rule(Role.VIEWER),
     "overview:customer": Rule(Role.VIEWER, record="customer"),
+    "overview:alerts": Rule(Role.VIEWER),
+    "overview:alert": Rule(Role.VIEWER, record="alert"),
+    "overview:alert_settings": Rule(Role.VIEWER),
     "subscriptions:list": Rule(Role.VIEWER),
     "subscriptions:detail": Rule(Role.VIEWER, record="subscription"),
     "transactions:list": Rule(Role.VIEWER),
@@ -198,6 +202,8 @@ def visit(client, name: str, record_id: RecordId = NOBODY):
 def a_record(kind: str, merchant) -> RecordId:
     if kind == "run":
         return BulkRunFactory(merchant=merchant).pk
+    if kind == "alert":
+        return AlertFactory(merchant=merchant).pk
     if kind == "customer":
         return CustomerFactory(merchant=merchant).stripe_customer_id
     if kind == "view":

@@ -10,6 +10,9 @@ urlpatterns: list[URLPattern] = [
     path("settings/retries/stripe/check/", views.stripe_check, name="stripe_check"),
     path("settings/retries/history/", views.history_preview, name="history"),
     path("settings/retries/segments/match/", views.match_segments, name="match_segments"),
+    path("alerts/", views.alerts, name="alerts"),
+    path("alerts/<int:alert_id>/", views.alert, name="alert"),
+    path("settings/alerts/", views.alert_settings, name="alert_settings"),
     path("metrics", views.metrics, name="metrics"),
     path("healthz", views.healthz, name="healthz"),
 ]

@@ -54,7 +54,14 @@ SECTIONS = (
             Page(_("Losing access"), "access:losing", "l"),
         ),
     ),
-    Section(_("Analytics"), "chart-bar", (Page(_("Analytics"), "analytics:page", "a"),)),
+    Section(
+        _("Analytics"),
+        "chart-bar",
+        (
+            Page(_("Figures"), "analytics:page", "a"),
+            Page(_("Alerts"), "overview:alerts", also="/settings/alerts/"),
+        ),
+    ),
     Section(
         _("Settings"),
         "cog-6-tooth",

@@ -127,6 +127,9 @@ class SweepCursor(models.Model):
 
     merchant = models.OneToOneField(Merchant, on_delete=models.CASCADE, related_name="+")
     swept_until = models.DateTimeField()
+    refused_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Stripe refused our key; empty since it took it."
+    )
 
     def __str__(self) -> str:
         return f"{self.merchant} swept until {self.swept_until:%Y-%m-%d %H:%M}"

@@ -5,6 +5,7 @@ from apps.analytics.services.alerting import (
     claim_mail,
     claim_review,
     keep_findings,
+    save_alert_settings,
 )
 from apps.analytics.services.counting import count_days, count_everything_again
 from apps.analytics.services.marking import mark_all_days, mark_case, mark_moments
@@ -19,4 +20,5 @@ __all__ = [
     "mark_all_days",
     "mark_case",
     "mark_moments",
+    "save_alert_settings",
 ]

@@ -1,13 +1,25 @@
 """Keep what was found: a new finding is an alert, one found no more is cleared."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.db import transaction
 
-from apps.accounts.models import Merchant
+from apps.accounts.models import Merchant, User
+from apps.accounts.services import record_audit
 from apps.analytics.models import Alert, AlertSettings, SentReview
 from apps.dunning.metrics.alerts import Finding
+
+CHOICES = (
+    "retry_success_percent",
+    "retry_success_sample",
+    "silent_hours",
+    "mails_alerts",
+    "mails_review",
+)
+
+MAIL_AGAIN_AFTER = dt.timedelta(days=1)
+"""What clears and comes back within a day is not mailed a second time."""
 
 
 def alert_settings_for(merchant: Merchant) -> AlertSettings:
@@ -17,15 +29,47 @@ def alert_settings_for(merchant: Merchant) -> AlertSettings:
     )
 
 
-def keep_findings(*, merchant: Merchant, found: Sequence[Finding], now: dt.datetime) -> list[Alert]:
+def save_alert_settings(
+    *, merchant: Merchant, choices: Mapping[str, int | bool], user: User, now: dt.datetime
+) -> None:
+    """Keep what a merchant wants to hear about, some or all of `CHOICES`; on record."""
+    with transaction.atomic(durable=True):
+        Merchant.objects.select_for_update().get(pk=merchant.pk)
+        current = alert_settings_for(merchant)
+        before: dict[str, object] = {name: getattr(current, name) for name in CHOICES}
+        for name in set(CHOICES) & choices.keys():
+            setattr(current, name, choices[name])
+        after: dict[str, object] = {name: getattr(current, name) for name in CHOICES}
+        current.save()
+        if before != after:
+            record_audit(
+                merchant=merchant,
+                user=user,
+                action="alert_settings.save",
+                at=now,
+                before=before,
+                after=after,
+            )
+
+
+def keep_findings(
+    *,
+    merchant: Merchant,
+    found: Sequence[Finding],
+    now: dt.datetime,
+    unsure: Collection[str] = (),
+) -> list[Alert]:
     """Open an alert per new finding, refresh the known ones, clear the rest; give back the new.
+
+    Alerts of the kinds in `unsure` stay as they are: nobody can tell at this moment.
 
     Two at once are safe: one waits for the other, and the database keeps one open alert of a kind
     and key.
     """
     with transaction.atomic(durable=True):
         Merchant.objects.select_for_update().get(pk=merchant.pk)
-        known = {(row.kind, row.key): row for row in Alert.objects.for_merchant(merchant).open()}
+        rows = Alert.objects.for_merchant(merchant).open().exclude(kind__in=unsure)
+        known = {(row.kind, row.key): row for row in rows}
         new = []
         for finding in found:
             row = known.pop((finding.kind, finding.key), None)
@@ -43,9 +87,20 @@ def keep_findings(*, merchant: Merchant, found: Sequence[Finding], now: dt.datet
 
 
 def claim_mail(*, alert: Alert, now: dt.datetime) -> bool:
-    """Take the one mail of an alert; False if it was taken. At most one, even if sending fails."""
+    """Take the one mail of an alert; False if it was taken. At most one, even if sending fails.
+
+    Nobody is told twice within a day of what cleared and came back.
+    """
     mine = Alert.objects.filter(pk=alert.pk, mailed_at=None)
-    return mine.update(mailed_at=now) == 1
+    if not mine.update(mailed_at=now):
+        return False
+    told = Alert.objects.filter(
+        merchant_id=alert.merchant_id,
+        kind=alert.kind,
+        key=alert.key,
+        mailed_at__gt=now - MAIL_AGAIN_AFTER,
+    )
+    return not told.exclude(pk=alert.pk).exists()
 
 
 def claim_review(*, merchant: Merchant, monday: dt.date, now: dt.datetime) -> bool:

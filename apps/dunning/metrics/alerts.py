@@ -34,6 +34,8 @@ SPIKE_FEWEST = 8
 """Failures of one kind in a week below which nothing is a spike."""
 SPIKE_FACTOR = 3
 """A spike is so many times what the four weeks before lead to expect."""
+USUAL_VOLUME = 0.25
+"""One week of four."""
 
 LATE_AFTER = timedelta(minutes=15)
 BOUNCES_FEWEST = 3
@@ -51,13 +53,22 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How often one value of a dimension failed: in the last week, and in the four before."""
+    """How often one value of a dimension failed: in the last week, and in the four before.
+
+    `volume` is the week's first tries against those of the four weeks before. Where everybody renews on the first of the month it is far above a quarter.
+    """
 
     dimension: Literal["reason", "network", "country"]
     key: str
     words: str
     week: int
     four_weeks_before: int
+    volume: float = USUAL_VOLUME
+
+    @property
+    def expected(self) -> float:
+        """Return how many failures the four weeks before lead to expect."""
+        return self.four_weeks_before * max(self.volume, USUAL_VOLUME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ def _retry_success(watched: Watched, thresholds: Thresholds) -> Iterator[Finding
 
 def _spikes(watched: Watched) -> Iterator[Finding]:
     for trend in watched.trends:
-        expected = trend.four_weeks_before / 4
+        expected = trend.expected
         if trend.week < SPIKE_FEWEST or trend.week < SPIKE_FACTOR * max(expected, 1):
             continue
         todo = {

@@ -1,5 +1,6 @@
 """Pages that show everything: Home, a customer; and what machines ask for."""
 
+from apps.overview.views.alerts import alert, alert_settings, alerts
 from apps.overview.views.customer import customer_page
 from apps.overview.views.history import history_preview
 from apps.overview.views.matching import match_segments
@@ -7,6 +8,9 @@ from apps.overview.views.start import healthz, home, metrics
 from apps.overview.views.stripe_check import stripe_check
 
 __all__ = [
+    "alert",
+    "alert_settings",
+    "alerts",
     "customer_page",
     "healthz",
     "history_preview",

@@ -7,7 +7,7 @@ from itertools import islice
 
 from apps.accounts.models import Merchant
 from apps.stripe_gateway import client as gateway
-from apps.stripe_gateway.errors import GatewayError
+from apps.stripe_gateway.errors import AccessDenied, GatewayError
 from apps.stripe_gateway.event_types import EVENT_TYPES
 from apps.webhooks.models import InboxEvent, SweepCursor
 from apps.webhooks.services.inbox import keep, row_of
@@ -36,6 +36,8 @@ def sweep_events(*, now: dt.datetime) -> int:
             found += sweep_merchant(merchant=merchant, now=now)
         except GatewayError as error:
             logger.warning("The events of %s were not listed: %s", merchant, error)
+            if isinstance(error, AccessDenied):
+                _note_refusal(merchant, now=now)
     return found
 
 
@@ -71,5 +73,15 @@ def sweep_merchant(*, merchant: Merchant, now: dt.datetime) -> int:
         missing = [row for row in rows if row.stripe_event_id not in known]
         keep(missing)
         found += len(missing)
-    SweepCursor.objects.update_or_create(merchant=merchant, defaults={"swept_until": now})
+    SweepCursor.objects.update_or_create(
+        merchant=merchant, defaults={"swept_until": now, "refused_at": None}
+    )
     return found
+
+
+def _note_refusal(merchant: Merchant, *, now: dt.datetime) -> None:
+    """Note since when Stripe refuses our key; the cursor stays where it was."""
+    SweepCursor.objects.get_or_create(
+        merchant=merchant, defaults={"swept_until": now - FIRST_LOOK_BACK + OVERLAP}
+    )
+    SweepCursor.objects.filter(merchant=merchant, refused_at=None).update(refused_at=now)
