@@ -3,7 +3,7 @@
 from celery import current_app, shared_task
 
 from apps import clock
-from apps.dunning_emails.services import alerts, handing, sending, visits
+from apps.dunning_emails.services import alerts, handing, sending, upcoming, visits
 
 BATCH_SECONDS = 20.0
 """How long one worker sends at a stretch before others get their turn."""
@@ -24,3 +24,9 @@ def send_due_mails(**_: object) -> None:
     alerts.plan_daily(now=now)
     if sending.send_due(now=now, seconds=BATCH_SECONDS):
         current_app.send_task("dunning_emails.send_due_mails", retry=False)
+
+
+@shared_task(name="dunning_emails.plan_renewals")
+def plan_renewals(**_: object) -> None:
+    """Look for renewals that come near, where merchants announce them."""
+    upcoming.plan_renewals(now=clock.now())

@@ -7,7 +7,7 @@ from apps import clock
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import create_merchant
 from apps.customer_payments.services import save_settings
-from apps.dunning.mails.kinds import AVAILABLE
+from apps.dunning.mails.kinds import AVAILABLE, MailKind
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning_emails.services.settings import save_settings as save_email_settings
 from apps.dunning_emails.services.settings import switch_kind
@@ -58,8 +58,8 @@ def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> Non
 
 
 def _write_mails(merchant: Merchant, *, owner: User, now: dt.datetime) -> None:
-    """Switch on every mail to customers; for a new merchant they are off."""
-    for kind in AVAILABLE:
+    """Switch on every mail about failures; for a new merchant they are off."""
+    for kind in (kind for kind in AVAILABLE if kind != MailKind.RENEWAL):
         switch_kind(merchant=merchant, kind=kind, on=True, user=owner, now=now)
     save_email_settings(
         merchant=merchant,

@@ -159,5 +159,6 @@ AVAILABLE = (
     MailKind.ACCESS_REVOKED,
     MailKind.RECOVERED,
     MailKind.CANCELED,
+    MailKind.RENEWAL,
 )
 """What can be switched on, in the order of the list."""

@@ -22,8 +22,8 @@ from apps.dunning_emails.facts import (
     settings_of,
 )
 from apps.dunning_emails.models import Mail
-from apps.dunning_emails.rendering import render_mail
-from apps.dunning_emails.services import alerts
+from apps.dunning_emails.rendering import Rendered, render_mail
+from apps.dunning_emails.services import alerts, upcoming
 from apps.dunning_emails.services.bundling import bundle
 from apps.dunning_emails.services.handing import AGAIN, hand_over, put_back
 from apps.dunning_emails.services.messages import message_of, target_of
@@ -123,7 +123,9 @@ def _lock_person(merchant_id: int, person: str) -> None:
 
 def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
     if mail.kind in alerts.ALERTS:
-        return _send_alert(mail, line=line, now=now)
+        return _send_made(mail, alerts.compose(mail=mail, now=now), line=line, now=now)
+    if mail.kind == MailKind.RENEWAL:
+        return _send_made(mail, upcoming.compose(mail=mail, now=now), line=line, now=now)
     case = mail.case
     if case is None:
         _put_off(mail, Silence("gone", "There is nothing it could be about."), now=now)
@@ -160,12 +162,16 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
     return hand_over(mail=mail, message=message, line=line, now=now)
 
 
-def _send_alert(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
-    found = alerts.compose(mail=mail, now=now)
-    if found is None:
-        _put_off(mail, Silence("off", "Alerts are off, or the person has left."), now=now)
+def _send_made(
+    mail: Mail, made: tuple[str, Rendered] | None, *, line: Post, now: dt.datetime
+) -> bool:
+    """Send a mail that is about no case, as it was just put together; None: not true any more."""
+    if made is None:
+        _put_off(
+            mail, Silence("off", "Nobody wants it any more, or it is no longer true."), now=now
+        )
         return False
-    to, rendered = found
+    to, rendered = made
     settings = settings_of(mail.merchant)
     message = message_of(rendered=rendered, settings=settings, to=to, key=mail.key, now=now)
     return hand_over(mail=mail, message=message, line=line, now=now)

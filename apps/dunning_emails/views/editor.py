@@ -37,7 +37,7 @@ from apps.dunning_emails.views.emails import kind_or_404
 from apps.web.htmx import wants_fragment
 
 SAMPLE_LINK = "https://example.com/pay/"
-NO_BUTTON = (MailKind.RECOVERED, MailKind.CANCELED)
+NO_BUTTON = (MailKind.RECOVERED, MailKind.CANCELED, MailKind.RENEWAL)
 PREVIEW_POLICY = {
     "default-src": [NONE],
     "script-src": [NONE],
