@@ -1,0 +1,257 @@
+"""What lists and exports cost a merchant with 100,000 transactions: `make benchmark-lists`.
+
+One process asks the product as a browser would; another merchant with as many rows stands in the
+way. Milliseconds are of the whole answer, middleware and template included.
+"""
+
+import argparse
+import gzip
+import resource
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import django
+from django.test.utils import (
+    CaptureQueriesContext,
+    override_settings,
+    setup_databases,
+    teardown_databases,
+)
+
+QUERIES, MILLISECONDS = 8, 150
+"""The budget of a list; the 95th percentile has to keep it."""
+
+PAGES = {
+    "transactions": (
+        "",
+        "status=failed",
+        "view=attention",
+        "status=succeeded",
+        "q=rossi.77",
+        "q=Amara Okafor",
+        "q=nobody at all",
+        "q=in_00077777",
+        "q=cus_00000777",
+        "sort=date",
+        "sort=-amount",
+        "sort=amount&status=failed",
+        "sort=customer",
+        "sort=next_try",
+        "sort=-next_try",
+        "sort=status",
+        "sort=-status",
+        "reason=insufficient_funds",
+        "reason=stolen_card",
+        "offer=Yoga Club",
+        "method=card&sort=-amount",
+        "invoice=open",
+        "tries_min=4",
+        "next=7",
+        "min=100&max=200&currency=eur",
+        "from=2026-01-01&to=2026-02-01",
+        "from=2025-06-01&offer=Yoga Club&sort=customer",
+        "customer=cus_00000777",
+    ),
+    "subscriptions": (
+        "",
+        "view=past_due",
+        "view=active",
+        "q=rossi.77",
+        "sort=-started",
+        "sort=-amount",
+        "sort=next_payment",
+        "sort=next_try",
+        "sort=customer",
+        "sort=status",
+        "offer=Yoga Club",
+        "access=revoked",
+        "next=7",
+        "min=100&currency=eur",
+    ),
+    "recovery": (
+        "",
+        "view=attention",
+        "view=recovered",
+        "view=lost",
+        "q=rossi.77",
+        "sort=-amount",
+        "sort=next_try",
+        "sort=-amount&view=recovered",
+        "reason=insufficient_funds",
+        "reason=insufficient_funds&view=lost",
+        "min=100&currency=eur",
+    ),
+}
+DEEP = (("transactions", "-date"), ("transactions", "-amount"), ("transactions", "customer"))
+
+
+def main() -> int:
+    """Make the rows, measure and print; 1 where a page is over its budget."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__)
+    parser.add_argument("--transactions", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", default="", help="lists whose line contains this")
+    options = parser.parse_args()
+    django.setup()
+    databases = setup_databases(verbosity=0, interactive=False)
+    try:
+        return measure(options.transactions, options.rounds, options.only)
+    finally:
+        teardown_databases(databases, verbosity=0)
+
+
+def measure(transactions: int, rounds: int, only: str) -> int:
+    """Measure the exports first, while nothing else has grown the process."""
+    from apps import clock
+    from benchmarks.crowd import NOW, crowd
+
+    started = time.perf_counter()
+    membership = crowd(transactions)
+    say(f"{time.perf_counter() - started:8.1f} s    to make {transactions:,} transactions, twice")
+    with (
+        patch.object(clock, "now", lambda: NOW),
+        patch("celery.Celery.send_task", lambda self, name, **_: None),
+        override_settings(ALLOWED_HOSTS=["*"], EXPORT_STREAM_ROWS=5_000),
+    ):
+        from django.test import Client
+
+        client = Client()
+        client.force_login(membership.user)
+        if not only:
+            measure_exports(client, transactions)
+        return measure_lists(client, membership, rounds, only)
+
+
+def measure_exports(client: Any, transactions: int) -> None:
+    """Export everything, once streamed and once in the background, and compare the two files."""
+    from apps.exports import services
+    from apps.exports.models import Export
+
+    address = "/exports/new/transactions/"
+    wish = {"which": "all", "times": "offset", "zone": "America/New_York"}
+    before = peak_mb()
+    with override_settings(EXPORT_STREAM_ROWS=transactions):
+        started, first, streamed, checked = time.perf_counter(), 0.0, 0, 0
+        response = client.post(address, wish | {"key": uuid.uuid4()})
+        for piece in response:
+            first = first or time.perf_counter() - started
+            streamed += len(piece)
+            checked = hash((checked, piece))
+        response.close()
+    say_export("streamed", transactions, time.perf_counter() - started, streamed, before)
+    say(f"{first * 1000:8.0f} ms   to its first byte")
+
+    before = peak_mb()
+    client.post(address, wish | {"key": uuid.uuid4()})
+    export = Export.objects.get()
+    started = time.perf_counter()
+    services.run_export(export_id=export.pk, now=export.asked_at)
+    seconds = time.perf_counter() - started
+    export.refresh_from_db()
+    say_export("in the background", export.rows_done, seconds, export.size_bytes, before)
+
+    before, started, size = peak_mb(), time.perf_counter(), 0
+    for piece in client.get(f"/exports/{export.pk}/download/"):
+        size += len(piece)
+    say_export("downloaded", export.rows_done, time.perf_counter() - started, size, before)
+    if not size == streamed == export.size_bytes:
+        raise SystemExit("The files differ.")
+
+
+def measure_lists(client: Any, membership: Any, rounds: int, only: str) -> int:
+    """Ask every page in turn, round after round, and print what each cost."""
+    addresses = [
+        f"/sales/{page}/{'?' if query else ''}{query}"
+        for page, queries in PAGES.items()
+        for query in queries
+    ]
+    addresses += [
+        f"/sales/{page}/?sort={sort}&cursor={cursor}"
+        for page, sort in DEEP
+        for cursor in deep_cursors(membership, sort)
+    ]
+    addresses = [address for address in addresses if only in address]
+    times: dict[str, list[float]] = {address: [] for address in addresses}
+    for address in addresses:
+        client.get(address)
+    for _round in range(rounds):
+        for address in addresses:
+            _, seconds = timed(lambda address=address: client.get(address))
+            times[address].append(seconds * 1000)
+    say(" p50 ms  p95 ms  SQL  SQL ms   page kB  part kB")
+    over = 0
+    for address, found in times.items():
+        p50, p95 = statistics.median(found), statistics.quantiles(found, n=20)[-1]
+        queries, sql_ms = queries_of(client, address)
+        page, part = (size_of(client, address, part) for part in (False, True))
+        mark = "  OVER" if p95 > MILLISECONDS or queries > QUERIES else ""
+        over += bool(mark)
+        shown = address.split("&cursor")[0] + (" (deep)" if "cursor" in address else "")
+        say(
+            f"{p50:7.0f} {p95:7.0f} {queries:4} {sql_ms:7.0f} {page:9.1f} {part:8.1f}  {shown}{mark}"
+        )
+    every = sorted(one for found in times.values() for one in found)
+    p50, p95 = statistics.median(every), statistics.quantiles(every, n=20)[-1]
+    say(f"{p50:7.0f} {p95:7.0f}   all {len(times)} pages, {rounds} rounds; {over} over the budget")
+    return int(over > 0)
+
+
+def deep_cursors(membership: Any, sort: str) -> Iterator[str]:
+    """Give the cursor of the page 500 rows before a list's end."""
+    from apps.transactions.models import Transaction
+    from apps.transactions.queries import SORTS, ordered
+    from apps.web import lists
+
+    rows = ordered(Transaction.objects.for_merchant(membership.merchant), sort=sort)
+    row = rows[max(rows.count() - 500, 0)]
+    yield lists._write(row, SORTS[sort], forward=True)
+
+
+def queries_of(client: Any, address: str) -> tuple[int, float]:
+    """Return how many statements a page takes, and their milliseconds."""
+    from django.db import connection
+
+    with CaptureQueriesContext(connection) as captured:
+        client.get(address)
+    return len(captured), sum(float(one["time"]) for one in captured) * 1000
+
+
+def size_of(client: Any, address: str, part: bool) -> float:
+    """Return the compressed kilobytes of a page, or of its results alone."""
+    headers = {"HX-Request": "true", "HX-Target": "results"} if part else {}
+    return len(gzip.compress(client.get(address, headers=headers).content)) / 1024
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """Call and return (what it gave, the seconds it took)."""
+    started = time.perf_counter()
+    result = call()
+    return result, time.perf_counter() - started
+
+
+def say_export(how: str, rows: int, seconds: float, size: int, before: float) -> None:
+    """Print what a file of so many rows cost."""
+    say(
+        f"{seconds:8.2f} s    {rows:,} rows {how}: {rows / seconds:,.0f} rows/s, "
+        f"{size / 2**20:.1f} MB, peak memory +{peak_mb() - before:.1f} MB"
+    )
+
+
+def peak_mb() -> float:
+    """Return the most memory this process has ever held, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
