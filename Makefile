@@ -15,7 +15,7 @@ PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 	DEFAULT_FROM_EMAIL=recoup@recoup.example
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset screenshots test check check-schema benchmark format lock hooks
+.PHONY: help install demo demo-reset screenshots test check check-schema benchmark benchmark-lists format lock hooks
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -52,6 +52,9 @@ check-schema: install ## compare the quick way to an empty database with dj-stri
 
 benchmark: install ## measure what failed renewals cost, in a scratch database
 	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.renewals
+
+benchmark-lists: install ## measure lists and exports of a merchant with 100,000 transactions (some minutes)
+	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.lists
 
 format: install ## format code and templates
 	$(BIN)/ruff check --fix .

@@ -139,7 +139,7 @@ def _customers(merchant: Merchant, dice: random.Random, people: int) -> Iterator
 
 
 def _subscriptions(merchant: Merchant, dice: random.Random, people: int) -> Iterator[Model]:
-    states = dict(active=820, past_due=30, unpaid=10, canceled=120, trialing=15, paused=5)
+    states = {"active": 820, "past_due": 30, "unpaid": 10, "canceled": 120, "trialing": 20}
     for number in range(people):
         name, email = _person(number)
         status = _pick(dice, states)

@@ -331,9 +331,9 @@ def case_choices(*, merchant: Merchant) -> CaseChoices:
     return CaseChoices(tuple(sorted(currencies)), tuple(by_words), tuple(sorted(offers - {""})))
 
 
-def needs_attention_count(merchant: Merchant) -> int:
-    """Count the open cases that only the customer can move."""
-    return RecoveryCase.objects.for_merchant(merchant).filter(VIEWS["attention"]).count()
+def needs_attention(merchant: Merchant) -> RecoveryCaseQuerySet:
+    """Select the open cases that only the customer can move."""
+    return RecoveryCase.objects.for_merchant(merchant).filter(VIEWS["attention"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +351,7 @@ class Figures:
     at_risk: Total
     due: Total
     recovered: Total
+    imported: Total
 
 
 def figures(
@@ -364,6 +365,7 @@ def figures(
 
     At risk: due on open cases. Due: open cases whose next charge runs in the half-open span.
     Recovered: what was paid on cases that ended recovered since then, by payment date.
+    Imported: due on open cases the merchant did not take over.
     """
     parts = {
         "at_risk": ("amount_due_minor", _OPEN),
@@ -375,6 +377,7 @@ def figures(
             "recovered_minor",
             Q(status=Status.RECOVERED, closed_at__gte=recovered_since),
         ),
+        "imported": ("amount_due_minor", _OPEN & Q(source=RecoveryCase.Source.IMPORT)),
     }
     sums = {
         f"{name}_{what}": made

@@ -6,7 +6,9 @@ class SubscriptionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.subscriptions.queries import past_due_count
+        from apps.subscriptions.models import Subscription
         from apps.web.navigation import register_counter
 
-        register_counter("subscriptions", lambda merchant: past_due_count(merchant=merchant))
+        register_counter(
+            "subscriptions", lambda merchant: Subscription.objects.for_merchant(merchant).past_due()
+        )

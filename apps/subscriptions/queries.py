@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from django.db.models import Case, Count, IntegerField, Q, Sum, Value, When
+from django.db.models import Case, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
@@ -14,6 +14,7 @@ from apps.dunning.money import Money
 from apps.subscriptions.models import Subscription, SubscriptionQuerySet
 from apps.transactions.models import Transaction
 from apps.transactions.queries import by_stripe_id
+from apps.web.sums import sums_per_currency
 
 COUNT_CAP = 10_000
 """Lists longer than this are counted as "10,000+" and not added up."""
@@ -153,23 +154,12 @@ def ordered(rows: SubscriptionQuerySet, *, sort: str) -> SubscriptionQuerySet:
 
 def summary(rows: SubscriptionQuerySet) -> Summary:
     """Count rows and add up what is due per currency, in one query that stops at COUNT_CAP."""
-    some = rows.order_by().values("pk")[: COUNT_CAP + 1]
-    groups = list(
-        Subscription.objects.filter(pk__in=some)
-        .values_list("currency")
-        .annotate(rows=Count("pk"), due=Sum("amount_due_minor"))
-        .order_by("currency")
-    )
+    groups = sums_per_currency(rows, amount="amount_due_minor", cap=COUNT_CAP + 1)
     count = sum(number for _, number, _ in groups)
     if count > COUNT_CAP:
         return Summary(COUNT_CAP, is_capped=True, totals=())
     totals = tuple(Money(due, currency) for currency, _, due in groups if due)
     return Summary(count, is_capped=False, totals=totals)
-
-
-def past_due_count(*, merchant: Merchant) -> int:
-    """Count past-due subscriptions for the navigation; one indexed query."""
-    return Subscription.objects.for_merchant(merchant).past_due().count()
 
 
 def filter_choices(*, merchant: Merchant) -> FilterChoices:

@@ -1,12 +1,17 @@
 """Read model: one row per payment a customer owes. Can be dropped and rebuilt from Stripe."""
 
+import datetime as dt
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Upper
 
 from apps.accounts.models import Merchant
 from apps.dunning.money import Money
+
+NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+"""Stands for no next try where rows are sorted by it."""
 
 
 class TransactionQuerySet(models.QuerySet["Transaction"]):
@@ -116,7 +121,22 @@ class Transaction(models.Model):
         ]
         indexes = [
             models.Index(fields=["merchant", "-at", "-id"], name="transaction_by_date"),
-            models.Index(fields=["merchant", "status", "-at", "-id"], name="transaction_by_status"),
+            models.Index(fields=["merchant", "status", "at", "id"], name="transaction_by_status"),
+            models.Index(
+                fields=["merchant", "currency", "amount_minor", "id"], name="transaction_by_amount"
+            ),
+            models.Index(fields=["merchant", "customer_name", "id"], name="transaction_by_name"),
+            models.Index(
+                "merchant",
+                Coalesce("next_try_at", Value(NEVER)),
+                "id",
+                name="transaction_next_try_sort",
+            ),
+            models.Index("merchant", Upper("number"), name="transaction_by_number"),
+            models.Index(
+                fields=["merchant", "stripe_payment_intent_id"], name="transaction_by_intent"
+            ),
+            models.Index(fields=["merchant", "stripe_charge_id"], name="transaction_by_charge"),
             models.Index(fields=["merchant", "stripe_subscription_id"], name="transaction_by_sub"),
             models.Index(fields=["merchant", "stripe_customer_id"], name="transaction_by_customer"),
             models.Index(

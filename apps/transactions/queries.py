@@ -5,22 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from django.db.models import Count, Q, QuerySet, Sum, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
 from apps.customers.queries import matching_customers
 from apps.dunning.money import Money
 from apps.recovery.models import Try
-from apps.transactions.models import Transaction, TransactionQuerySet
+from apps.transactions.models import NEVER, Transaction, TransactionQuerySet
+from apps.web.sums import sums_per_currency
 
 COUNT_CAP = 10_000
 """Lists longer than this are counted as "10,000+" and not added up."""
 
 RECENT_ROWS = 2_000
 """How many of the newest rows the choices of the filter form are gathered from."""
-
-NEVER = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 STATUS_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"failed": tuple(status.value for status in Transaction.FAILED_STATUSES)}
@@ -158,13 +157,7 @@ def ordered(rows: TransactionQuerySet, *, sort: str) -> TransactionQuerySet:
 
 def summary(rows: TransactionQuerySet) -> Summary:
     """Count rows and add up their amounts per currency, in one query that stops at COUNT_CAP."""
-    some = rows.order_by().values("pk")[: COUNT_CAP + 1]
-    groups = list(
-        Transaction.objects.filter(pk__in=some)
-        .values_list("currency")
-        .annotate(rows=Count("pk"), minor=Sum("amount_minor"))
-        .order_by("currency")
-    )
+    groups = sums_per_currency(rows, amount="amount_minor", cap=COUNT_CAP + 1)
     count = sum(number for _, number, _ in groups)
     if count > COUNT_CAP:
         return Summary(COUNT_CAP, is_capped=True, totals=())
@@ -219,7 +212,7 @@ def by_stripe_id(*, merchant: Merchant, text: str) -> Q | None:
     """
     kind = text.partition("_")[0]
     if kind == "in":
-        return Q(stripe_id=text) | Q(stripe_invoice_id=text)
+        return Q(stripe_id=text)
     if kind in ("ch", "py", "pi"):
         name = "stripe_payment_intent_id" if kind == "pi" else "stripe_charge_id"
         invoices = (
@@ -228,7 +221,7 @@ def by_stripe_id(*, merchant: Merchant, text: str) -> Q | None:
             .exclude(stripe_invoice_id="")
             .values("stripe_invoice_id")
         )
-        return Q(**{name: text}) | Q(stripe_id=text) | Q(stripe_id__in=invoices)
+        return _any_of(merchant, Q(**{name: text}), Q(stripe_id=text), Q(stripe_id__in=invoices))
     columns = {"cus": "stripe_customer_id", "sub": "stripe_subscription_id"}
     return Q(**{columns[kind]: text}) if kind in columns and "_" in text else None
 
@@ -238,6 +231,11 @@ def _search(merchant: Merchant, text: str) -> Q:
     found = by_stripe_id(merchant=merchant, text=text)
     if found is not None:
         return found
-    return Q(stripe_customer_id__in=matching_customers(merchant=merchant, text=text)) | Q(
-        number__iexact=text
-    )
+    customers = matching_customers(merchant=merchant, text=text)
+    return _any_of(merchant, Q(stripe_customer_id__in=customers), Q(number__iexact=text))
+
+
+def _any_of(merchant: Merchant, first: Q, *others: Q) -> Q:
+    """Match rows by any of some conditions, each by its own index: OR would read every row."""
+    rows = Transaction.objects.for_merchant(merchant).order_by().values("pk")
+    return Q(pk__in=rows.filter(first).union(*(rows.filter(other) for other in others)))

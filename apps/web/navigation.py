@@ -1,18 +1,21 @@
 """The main navigation: pages that exist, and the two counts beside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Merchant
+from apps.web.sums import capped_counts
 
 COUNT_CAP = 99
 """Above it the navigation says "99+"."""
 
-Counter = Callable[[Merchant], int]
+Counter = Callable[[Merchant], QuerySet[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,6 @@ class Section:
     label: str | Promise
     icon: str
     pages: Sequence[Page] = field(default_factory=tuple)
-    is_counted: bool = True
 
 
 HOME = Page(_("Home"), "overview:home", "h")
@@ -73,7 +75,6 @@ SECTIONS = (
             Page(_("Webhooks"), "outgoing:list", "w"),
             Page(_("Access API"), "api_tokens:list", "i"),
         ),
-        is_counted=False,
     ),
 )
 
@@ -81,8 +82,14 @@ _counters: dict[str, Counter] = {}
 
 
 def register_counter(name: str, counter: Counter) -> None:
-    """Let an app above this one give the count beside its page; called once, at start."""
+    """Let an app above this one say what is counted beside its page; called once, at start."""
     _counters[name] = counter
+
+
+def counts(merchant: Merchant) -> dict[str, int]:
+    """Count what stands beside the pages, by counter, up to just over COUNT_CAP; one query."""
+    rows = [counter(merchant) for counter in _counters.values()]
+    return dict(zip(_counters, capped_counts(rows, cap=COUNT_CAP + 1), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +103,14 @@ class Link:
     is_current: bool
 
 
-def links(section: Section, *, path: str, merchant: Merchant) -> list[Link]:
-    """Return the entries of a section; the one above or at `path` is the current one.
-
-    Settings count on their own pages only: a list has no query to spare for them.
-    """
-    counts = section.is_counted or any(path.startswith(reverse(p.url_name)) for p in section.pages)
-    return [link(page, path=path, merchant=merchant, counts=counts) for page in section.pages]
+def links(section: Section, *, path: str, counted: Mapping[str, int]) -> list[Link]:
+    """Return the entries of a section; the one above or at `path` is the current one."""
+    return [link(page, path=path, number=counted.get(page.counter, 0)) for page in section.pages]
 
 
-def link(page: Page, *, path: str, merchant: Merchant, counts: bool = True) -> Link:
+def link(page: Page, *, path: str, number: int = 0) -> Link:
     """Return one entry; Home is the current one only at its own address."""
     url = reverse(page.url_name)
-    counter = _counters.get(page.counter) if counts else None
-    number = counter(merchant) if counter else 0
     count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
     places = (url, page.also) if page.also else (url,)
     is_current = path == url if page is HOME else path.startswith(places)

@@ -102,7 +102,7 @@ class Shell:
         merchant = self.merchant
         if merchant is None:
             return None
-        return navigation.link(navigation.HOME, path=self._request.path, merchant=merchant)
+        return navigation.link(navigation.HOME, path=self._request.path)
 
     @cached_property
     def sections(self) -> list[tuple[str | Promise, str, list[navigation.Link]]]:
@@ -110,8 +110,8 @@ class Shell:
         merchant = self.merchant
         if merchant is None:
             return []
-        path = self._request.path
+        path, counted = self._request.path, navigation.counts(merchant)
         return [
-            (section.label, section.icon, navigation.links(section, path=path, merchant=merchant))
+            (section.label, section.icon, navigation.links(section, path=path, counted=counted))
             for section in navigation.SECTIONS
         ]

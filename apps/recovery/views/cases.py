@@ -58,6 +58,15 @@ def case_list(request: MerchantRequest) -> HttpResponse:
         cursor=request.GET.get("cursor", ""),
         size=form.size,
     )
+    figures = queries.figures(
+        merchant=merchant,
+        due_since=local.start_of(local.today),
+        due_until=local.start_of(local.today + dt.timedelta(days=1)),
+        recovered_since=local.start_of(local.today.replace(day=1)),
+    )
+    imported = 0
+    if figures.imported.count:
+        imported = services.imported_cases_to_take_over(merchant=merchant, now=local.now).count()
     context: dict[str, object] = {
         "form": form,
         "page": page,
@@ -68,13 +77,8 @@ def case_list(request: MerchantRequest) -> HttpResponse:
         "tools": ListTools(CASES, form, request.membership),
         "rows": list(case_rows(page.rows, merchant=merchant)),
         "is_new": not offered.currencies,
-        "imported": services.imported_cases_to_take_over(merchant=merchant, now=local.now).count(),
-        "figures": queries.figures(
-            merchant=merchant,
-            due_since=local.start_of(local.today),
-            due_until=local.start_of(local.today + dt.timedelta(days=1)),
-            recovered_since=local.start_of(local.today.replace(day=1)),
-        ),
+        "imported": imported,
+        "figures": figures,
     }
     scope = f"{form.scope} · " if form.scope else ""
     title = f"{scope}{gettext('Recovery')} · {merchant.name}"
