@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from apps.customer_payments.urls import access_patterns
 from apps.integrations.urls import api_patterns, token_patterns, webhook_patterns
+from apps.web.views import styleguide
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.overview.urls")),
@@ -34,6 +35,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
 # Bounces and complaints; without a secret anybody could send them.
 if settings.EMAIL_WEBHOOK_SECRET:
     urlpatterns.append(path("webhooks/mail/", include("anymail.urls")))
+
+# For those who build pages.
+if settings.DEBUG:
+    urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))
 
 # The demo's time machine; only local settings install it.
 if apps.is_installed("sandbox.console"):

@@ -9,6 +9,7 @@ from apps.web.views.preferences import (
     save_view,
     set_single_keys,
 )
+from apps.web.views.styleguide import styleguide
 
 __all__ = [
     "bad_request",
@@ -22,4 +23,5 @@ __all__ = [
     "save_view",
     "server_error",
     "set_single_keys",
+    "styleguide",
 ]
