@@ -93,24 +93,37 @@ def test_a_plan_paid_to_its_end_keeps_access(client, merchant):
     assert ask(client).json()["state"] == "granted"
 
 
+def many_customers(row, number=2_000) -> None:
+    """Copy a subscription for other customers of its merchant, so that a scan does not pay."""
+    own = {
+        "stripe_subscription_id": "'sub_copy_' || n",
+        "stripe_customer_id": "'cus_copy_' || n",
+    }
+    columns = [field.column for field in row._meta.local_fields if field.column != "id"]
+    values = ", ".join(own.get(column, column) for column in columns)
+    table = row._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"  # noqa: S608
+            f" FROM {table}, generate_series(1, %s) AS n WHERE id = %s",
+            [number, row.pk],
+        )
+        cursor.execute(f"ANALYZE {table}")
+
+
 def test_an_answer_is_one_query_on_indexes(client, merchant):
-    sell(merchant)
-    SubscriptionFactory.create_batch(3, merchant=merchant)
+    many_customers(sell(merchant))
     ask(client)
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         assert ask(client).status_code == 200
 
     assert len(queries) == 1
-    sql = queries[0]["sql"]
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {sql}")
+        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "subscription_by_customer" in plan
-    assert "Seq Scan" not in plan
+    assert "Seq Scan on subscriptions" not in plan
 
 
 @pytest.mark.parametrize(
