@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from apps.accounts.admin import ReadOnlyAdmin, ReadOnlyInline
 from apps.recovery.models import (
+    AccountPace,
     Attempt,
     BulkItem,
     BulkRun,
@@ -113,3 +114,10 @@ class BulkItemAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     list_select_related = ["run", "case", "attempt"]
     search_fields = ["case__stripe_invoice_id"]
+
+
+@admin.register(AccountPace)
+class AccountPaceAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "free_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]

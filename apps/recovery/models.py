@@ -279,6 +279,9 @@ class Attempt(models.Model):
     reasons = models.JSONField(default=list, help_text="[{code, text}] why this moment.")
     key = models.UUIDField(default=uuid.uuid4, unique=True)
 
+    put_off_until = models.DateTimeField(
+        null=True, blank=True, help_text="Moved here from its due time; plans leave it there."
+    )
     claimed_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(
         null=True, blank=True, help_text="Committed just before the first pay call."
@@ -313,6 +316,9 @@ class Attempt(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(status="scheduled"), name="attempt_due"),
+            models.Index(
+                fields=["sent_at"], condition=Q(sent_at__isnull=False), name="attempt_sent"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -322,6 +328,16 @@ class Attempt(models.Model):
     def uses_step(self) -> bool:
         """Whether it spends a step of the schedule."""
         return self.SPENDS_STEP[self.trigger]
+
+
+class AccountPace(models.Model):
+    """How fast charges of one merchant's Stripe account may start; see `services.pacing`."""
+
+    merchant = models.OneToOneField(Merchant, on_delete=models.CASCADE, related_name="+")
+    free_at = models.DateTimeField(help_text="Business time at which the even pace stands.")
+
+    def __str__(self) -> str:
+        return f"Pace of merchant {self.merchant_id}"
 
 
 class TryQuerySet(models.QuerySet["Try"]):
@@ -387,6 +403,7 @@ class Try(models.Model):
             models.Index(fields=["merchant", "stripe_invoice_id", "at"], name="try_by_invoice"),
             models.Index(fields=["merchant", "at"], name="try_by_date"),
             models.Index(fields=["merchant", "stripe_payment_intent_id"], name="try_by_intent"),
+            models.Index(fields=["merchant", "method_brand", "at"], name="try_by_brand"),
             models.Index(
                 fields=["merchant", "fingerprint", "at"],
                 condition=~Q(fingerprint=""),

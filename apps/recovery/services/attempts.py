@@ -16,6 +16,7 @@ from apps.recovery.models import Attempt, RecoveryCase
 from apps.recovery.services import outcomes
 from apps.recovery.services.guarding import forbidden
 from apps.recovery.services.observing import take_in
+from apps.recovery.services.pacing import Wait, must_wait, put_off
 from apps.recovery.services.planning import skip_attempt
 from apps.recovery.services.tries import note_failures, record_tries
 from apps.recovery.services.turns import APART, wait_for_others
@@ -56,8 +57,14 @@ def claim(*, attempt_id: int, now: dt.datetime) -> bool:
     mine = Attempt.objects.filter(pk=attempt_id, status=Attempt.Status.SCHEDULED, due_at__lte=now)
     try:
         with transaction.atomic(durable=True):
+            # The case first, as everybody else who then waits for the customer's turn.
+            RecoveryCase.objects.select_for_update().get(pk=attempt.case_id)
             if wait_for_others(case=attempt.case, now=now):
-                put_off(attempt=attempt, until=now + APART)
+                put_off(attempt=attempt, wait=Wait(now + APART, "customers_turn"), now=now)
+                return False
+            wait = must_wait(attempt=attempt, now=now)
+            if wait is not None:
+                put_off(attempt=attempt, wait=wait, now=now)
                 return False
             claimed = mine.update(
                 status=Attempt.Status.RUNNING,
@@ -67,15 +74,6 @@ def claim(*, attempt_id: int, now: dt.datetime) -> bool:
     except IntegrityError:
         return False  # another attempt of the case is running, processing or unknown
     return claimed == 1
-
-
-def put_off(*, attempt: Attempt, until: dt.datetime) -> None:
-    """Let a due attempt come a little later, still on the schedule. Inside a transaction."""
-    later = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.SCHEDULED)
-    if later.update(due_at=until):
-        RecoveryCase.objects.filter(pk=attempt.case_id, next_step=RecoveryCase.Step.RETRY).update(
-            next_try_at=until
-        )
 
 
 def carry_out(*, attempt_id: int, now: dt.datetime) -> None:

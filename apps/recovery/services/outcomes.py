@@ -11,6 +11,7 @@ from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.recovery.services.evidence import charge_of, settle
 from apps.recovery.services.observing import refresh_case, take_in
+from apps.recovery.services.pacing import slow_down, spread
 from apps.recovery.services.planning import skip_attempt
 from apps.recovery.services.tries import record_tries, try_row
 from apps.stripe_gateway.errors import (
@@ -83,7 +84,7 @@ def record_error(
             now=now,
         )
     elif isinstance(error, Busy):
-        put_back(attempt_id=attempt_id, again_at=now + ASK_AGAIN, now=now)
+        _busy(attempt_id=attempt_id, error=error, now=now)
     elif isinstance(error, InvoiceNotOpen):
         _skip_and_read(
             attempt_id=attempt_id,
@@ -102,6 +103,15 @@ def record_error(
         record_unknown(attempt_id=attempt_id, why=str(error), now=now)
     else:
         record_unusable(attempt_id=attempt_id, error=error, now=now)
+
+
+def _busy(*, attempt_id: int, error: Busy, now: dt.datetime) -> None:
+    """Give an attempt back that Stripe had no time for, and let the account slow down."""
+    attempt = Attempt.objects.select_related("case").get(pk=attempt_id)
+    slow_down(case=attempt.case, now=now)
+    wait = max(ASK_AGAIN, dt.timedelta(seconds=error.retry_after))
+    again_at = now + wait + spread(attempt, dt.timedelta(minutes=1))
+    put_back(attempt_id=attempt_id, again_at=again_at, now=now)
 
 
 def record_unknown(*, attempt_id: int, why: str, now: dt.datetime) -> None:

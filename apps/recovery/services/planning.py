@@ -115,7 +115,7 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
     if attempt is None:
         attempt = Attempt(case=case, number=next_number(case))
     elif (
-        (attempt.due_at <= now or attempt.claimed_at)
+        (attempt.due_at <= now or attempt.claimed_at or _is_put_off(attempt, now))
         and attempt.trigger == trigger
         and attempt.stripe_payment_method_id == decision.method
     ):
@@ -146,6 +146,10 @@ def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> Non
                 "reasons": case.reasons,
             },
         )
+
+
+def _is_put_off(attempt: Attempt, now: dt.datetime) -> bool:
+    return attempt.put_off_until is not None and attempt.put_off_until > now
 
 
 def trigger_of(decision: RetryAt) -> Attempt.Trigger:
