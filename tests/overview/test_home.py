@@ -6,7 +6,10 @@ import pytest
 from django.urls import reverse
 
 from apps import clock
+from apps.recovery.models import RecoveryCase
 from tests.accounts.factories import MembershipFactory
+from tests.analytics.crowd import make_crowd
+from tests.analytics.factories import AlertFactory
 from tests.recovery.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +58,9 @@ def test_adds_up_what_is_at_risk_due_and_back_per_currency(client, merchant):
     page = text(client.get(HOME))
 
     assert "At risk now $298.00 USD ¥9,800 JPY 3 cases" in page
-    assert "To be tried in 7 days $149.00 USD 1 case" in page
+    assert "$298.00 will be tried again in the next 14 days" in page
+    assert "Recovery rate, last 30 days \N{EN DASH} Too few to tell" in page
+    assert "Lost, last 30 days $0.00 0 cases" in page
     assert "Recovered, last 30 days $149.00 USD 1 case" in page
 
 
@@ -89,3 +94,55 @@ def test_empty_is_honest(client, merchant):
     assert "At risk now \N{EN DASH} 0 cases" in page
     assert "No failed payments. Next check: with the next Stripe event." in page
     assert "Stripe is not connected yet" in page
+
+
+def test_what_is_wrong_stands_above_the_cases(client, merchant):
+    for number in range(4):
+        AlertFactory(merchant=merchant, kind="spike", key=f"reason:{number}")
+    AlertFactory(text="Somebody else's.")
+
+    page = text(client.get(HOME))
+
+    assert page.count("One kind of failure is rising") == 3
+    assert "All alerts" in page
+    assert "Somebody else" not in page
+
+
+def test_the_last_try_tomorrow_needs_attention(client, merchant):
+    last = 7  # of eight for lack of funds
+    for made, days in ((0, 1), (last, 1), (last, 3)):
+        CaseFactory(
+            merchant=merchant,
+            next_step="retry",
+            next_try_at=NOW + days * DAY,
+            retries_made=made,
+            last_decline_code="insufficient_funds",
+            last_failure_code="card_declined",
+        )
+
+    response = client.get(HOME)
+
+    shown = [row.case for row in response.context["attention"]]
+    assert [(case.retries_made, case.next_try_at) for case in shown] == [(last, NOW + DAY)]
+    assert "last try tomorrow" in text(response)
+
+
+def test_rate_and_lost_are_the_counted_ones(client, merchant, django_assert_max_num_queries):
+    make_crowd(merchant, now=NOW)
+
+    with django_assert_max_num_queries(24):
+        response = client.get(HOME)
+
+    known = response.context["known"]
+    assert " ".join(known.rate.value.split()) in text(response)
+    since = dt.datetime(2026, 10, 20, 4, tzinfo=dt.UTC)  # midnight in New York
+    cases = RecoveryCase.objects.filter(failed_at__gte=since)
+    count = {
+        status: cases.filter(status=status).count() for status in ("recovered", "lost", "open")
+    }
+    closed = count["recovered"] + count["lost"]
+    assert f"{count['lost']} cases" in known.lost.beside
+    assert f"By count {round(100 * count['recovered'] / closed)}" in known.rate.beside
+    assert (count["open"] == 0) == ("0 % still open" in known.rate.beside)
+    assert known.lost.definition in text(response)
+    assert "%" in known.rate.value

@@ -1,8 +1,6 @@
 """Alerts: what is or was wrong, the evidence, and the next step; and from when on to be told."""
 
 import datetime as dt
-from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,19 +14,12 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.analytics.models import Alert
 from apps.analytics.services import alert_settings_for, save_alert_settings
+from apps.overview.alert_links import next_step
 from apps.overview.forms import AlertSettingsForm
 
 MOST_CLEARED = 50
 MOMENTS = ("last_event_at", "at")
 """Names of evidence that are kept as text in the alert."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Where the next step of an alert is taken."""
-
-    url: str
-    label: str
 
 
 @require_GET
@@ -82,28 +73,6 @@ def _save(request: MerchantRequest) -> HttpResponse:
         now=clock.now(),
     )
     return redirect(f"{reverse('overview:alert_settings')}?saved")
-
-
-def next_step(row: Alert) -> Link:
-    """Say where to go from an alert: the rows behind it, or the settings that help."""
-    cases, figures = reverse("recovery:list"), reverse("analytics:page")
-    side, _colon, key = row.key.partition(":")
-    if row.kind == "spike" and side == "reason":
-        query = urlencode({"period": "7", "reason": key})
-        return Link(f"{cases}?{query}", _("Open these cases"))
-    if row.kind == "spike":
-        place = {"network": "networks", "country": "countries"}.get(side, "")
-        return Link(f"{figures}?period=30#{place}", _("See the figures"))
-    if row.kind == "retry_success":
-        return Link(f"{figures}?period=7#tries", _("See which retries fail"))
-    if row.kind == "late_attempts":
-        query = urlencode({"view": "retrying", "next": "today", "sort": "next_try"})
-        return Link(f"{cases}?{query}", _("Open the cases that wait"))
-    if row.kind == "involuntary":
-        return Link(reverse("retry_settings:settings"), _("Open the retry settings"))
-    if row.kind == "mail_bouncing":
-        return Link(f"{cases}?view=attention", _("Open the cases that wait for a customer"))
-    return Link(reverse("overview:home"), _("See the connection"))
 
 
 def _value(name: str, value: object) -> object:

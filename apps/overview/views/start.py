@@ -5,22 +5,24 @@ import datetime as dt
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps import clock
-from apps.accounts.models import Role
+from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.integrations.queries import switched_off
 from apps.overview import queries
+from apps.overview.knowing import known
 from apps.overview.metrics import exposition
+from apps.recovery.models import RecoveryCase
 from apps.recovery.queries import CaseFilters, figures, filtered_cases
-from apps.recovery.views.cases import case_rows
+from apps.recovery.views.cases import CaseRow, case_rows
 from apps.web.spans import Locality
 from apps.webhooks.queries import import_progress
 
-COMING_DAYS = 7
 RECENT_DAYS = 30
 MOST_ATTENTION = 7
 MOST_RECENT = 5
@@ -37,7 +39,7 @@ def home(request: MerchantRequest) -> HttpResponse:
     found = figures(
         merchant=merchant,
         due_since=local.start_of(local.today),
-        due_until=local.start_of(local.today + dt.timedelta(days=COMING_DAYS)),
+        due_until=local.start_of(local.today + dt.timedelta(days=1)),
         recovered_since=local.start_of(local.today - dt.timedelta(days=RECENT_DAYS - 1)),
     )
     attention = filtered_cases(merchant=merchant, filters=CaseFilters(view="attention"))
@@ -47,19 +49,51 @@ def home(request: MerchantRequest) -> HttpResponse:
         attention.order_by("-failed_at")[:LOOKED_AT],
         key=lambda case: (by_weight[case.currency], -case.amount_due_minor),
     )
-    shown = [*waiting[:MOST_ATTENTION], *recovered.order_by("-closed_at")[:MOST_RECENT]]
+    last_try = _last_try_tomorrow(merchant, local)
+    shown = [*waiting[:MOST_ATTENTION], *last_try, *recovered.order_by("-closed_at")[:MOST_RECENT]]
     rows = list(case_rows(shown, merchant=merchant))
     context = {
         "figures": found,
         "importing": import_progress(merchant),
         "webhooks_off": switched_off(merchant=merchant),
-        "attention": [row for row in rows if row.case.status == "open"],
+        "attention": _weightiest(rows, by_weight),
         "attention_total": len(waiting),
         "recovered": [row for row in rows if row.case.status != "open"],
-        "coming_days": COMING_DAYS,
+        "known": known(
+            merchant=merchant,
+            local=local,
+            currency=found.at_risk.amounts[0].currency if found.at_risk.amounts else "",
+            cases_url=reverse("recovery:list"),
+        ),
         "recent_days": RECENT_DAYS,
     }
     return render(request, "overview/home.html", context)
+
+
+def _last_try_tomorrow(merchant: Merchant, local: Locality) -> list[RecoveryCase]:
+    """Give cases whose next try is tomorrow; `_weightiest` keeps those whose last it is."""
+    filters = CaseFilters(
+        view="retrying",
+        next_since=local.start_of(local.today + dt.timedelta(days=1)),
+        next_until=local.start_of(local.today + dt.timedelta(days=2)),
+    )
+    found = filtered_cases(merchant=merchant, filters=filters)
+    return list(found.order_by("-amount_due_minor")[:LOOKED_AT])
+
+
+def _weightiest(rows: list[CaseRow], by_weight: dict[str, int]) -> list[CaseRow]:
+    """Keep at most seven open cases that need somebody, most money first."""
+    found = [
+        row
+        for row in rows
+        if row.case.status == "open"
+        and (
+            row.case.next_step != RecoveryCase.Step.RETRY
+            or row.retries_total == row.case.retries_made + 1
+        )
+    ]
+    found.sort(key=lambda row: (by_weight[row.case.currency], -row.case.amount_due_minor))
+    return found[:MOST_ATTENTION]
 
 
 @never_cache

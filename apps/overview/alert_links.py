@@ -1,0 +1,39 @@
+"""Where the next step of an alert is taken: the rows behind it, or the settings that help."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from apps.analytics.models import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the next step of an alert is taken."""
+
+    url: str
+    label: str
+
+
+def next_step(row: Alert) -> Link:
+    """Say where to go from an alert: the rows behind it, or the settings that help."""
+    cases, figures = reverse("recovery:list"), reverse("analytics:page")
+    side, _colon, key = row.key.partition(":")
+    if row.kind == "spike" and side == "reason":
+        query = urlencode({"period": "7", "reason": key})
+        return Link(f"{cases}?{query}", _("Open these cases"))
+    if row.kind == "spike":
+        place = {"network": "networks", "country": "countries"}.get(side, "")
+        return Link(f"{figures}?period=30#{place}", _("See the figures"))
+    if row.kind == "retry_success":
+        return Link(f"{figures}?period=7#tries", _("See which retries fail"))
+    if row.kind == "late_attempts":
+        query = urlencode({"view": "retrying", "next": "today", "sort": "next_try"})
+        return Link(f"{cases}?{query}", _("Open the cases that wait"))
+    if row.kind == "involuntary":
+        return Link(reverse("retry_settings:settings"), _("Open the retry settings"))
+    if row.kind == "mail_bouncing":
+        return Link(f"{cases}?view=attention", _("Open the cases that wait for a customer"))
+    return Link(reverse("overview:home"), _("See the connection"))
