@@ -511,6 +511,7 @@ class TestMoreOnTheCase:
 
         assert "Card budget 6 of 15 in 30 days" in page
         assert "0 of 10 in 24 hours" in page
+        assert "of 20 in" not in page
 
     def test_a_card_the_bank_renewed_says_so_and_promises_nothing(
         self, client, merchant, stripe, owner

@@ -33,6 +33,7 @@ class Budget:
 def budgets_of(facts: CaseFacts | None, *, now: dt.datetime) -> list[Budget]:
     """Return the budgets of the card that would be charged next, the longest span first.
 
+    Of several limits for one span the strictest counts, so only that is shown.
     Empty for bank debits, which have limits of their own, and for a card without a fingerprint:
     its tries on other invoices cannot be told.
     """
@@ -41,7 +42,8 @@ def budgets_of(facts: CaseFacts | None, *, now: dt.datetime) -> list[Budget]:
         return []
     if kind_of(method.type) == "direct_debit":
         return []
-    limits = sorted(limits_for(method.brand, now=now), key=lambda limit: -limit.window)
+    by_window = sorted(limits_for(method.brand, now=now), key=lambda one: (-one.window, -one.tries))
+    limits = {limit.window: limit for limit in by_window}.values()
     return [
         Budget(
             used=sum(at > now - limit.window for at in facts.card_tries),
