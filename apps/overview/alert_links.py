@@ -36,4 +36,4 @@ def next_step(row: Alert) -> Link:
         return Link(reverse("retry_settings:settings"), _("Open the retry settings"))
     if row.kind == "mail_bouncing":
         return Link(f"{cases}?view=attention", _("Open the cases that wait for a customer"))
-    return Link(reverse("overview:home"), _("See the connection"))
+    return Link(reverse("overview:alert", args=[row.pk]), _("See what to do"))

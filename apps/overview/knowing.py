@@ -26,6 +26,7 @@ RATE, LOST = 3, 4
 class Known:
     """Rate and lost of the last 30 days against the 30 before, in the currency of most cases."""
 
+    currency: str
     rate: Shown
     lost: Shown
     coming: Chart
@@ -41,6 +42,7 @@ def known(*, merchant: Merchant, local: Locality, currency: str, cases_url: str)
     shown = figures_of(found, local=local)
     open_ = list(Alert.objects.for_merchant(merchant).open().order_by("-is_critical", "id"))
     return Known(
+        currency=chosen,
         rate=shown[RATE],
         lost=shown[LOST],
         coming=_coming(merchant, found, local, cases_url),

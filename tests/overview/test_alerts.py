@@ -59,7 +59,7 @@ def test_open_ones_say_what_to_do_and_cleared_ones_stay(client, merchant):
         ("late_attempts", "", "view=retrying"),
         ("involuntary", "critical", "/settings/retries/"),
         ("mail_bouncing", "", "view=attention"),
-        ("key_refused", "", 'href="/'),
+        ("key_refused", "", "Check the endpoint."),
     ],
 )
 def test_each_kind_leads_somewhere(client, merchant, kind, key, leads_to):

@@ -59,8 +59,8 @@ def test_adds_up_what_is_at_risk_due_and_back_per_currency(client, merchant):
 
     assert "At risk now $298.00 USD ¥9,800 JPY 3 cases" in page
     assert "$298.00 will be tried again in the next 14 days" in page
-    assert "Recovery rate, last 30 days \N{EN DASH} Too few to tell" in page
-    assert "Lost, last 30 days $0.00 0 cases" in page
+    assert "Recovery rate, last 30 days USD \N{EN DASH} Too few to tell" in page
+    assert "Lost, last 30 days USD $0.00 0 cases" in page
     assert "Recovered, last 30 days $149.00 USD 1 case" in page
 
 
