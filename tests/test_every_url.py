@@ -38,6 +38,7 @@ class Rule:
 RULES = {
     "overview:home": Rule(Role.VIEWER),
     "overview:customer": Rule(Role.VIEWER, record="customer"),
+    "overview:activity": Rule(Role.VIEWER),
     "overview:alerts": Rule(Role.VIEWER),
     "overview:alert": Rule(Role.VIEWER, record="alert"),
     "overview:alert_settings": Rule(Role.VIEWER),

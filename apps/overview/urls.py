@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/retries/segments/match/", views.match_segments, name="match_segments"),
     path("alerts/", views.alerts, name="alerts"),
     path("alerts/<int:alert_id>/", views.alert, name="alert"),
+    path("settings/activity/", views.activity, name="activity"),
     path("settings/alerts/", views.alert_settings, name="alert_settings"),
     path("metrics", views.metrics, name="metrics"),
     path("healthz", views.healthz, name="healthz"),

@@ -74,6 +74,7 @@ SECTIONS = (
             Page(_("Branding"), "branding:settings", "b"),
             Page(_("Webhooks"), "outgoing:list", "w"),
             Page(_("Access API"), "api_tokens:list", "i"),
+            Page(_("Activity"), "overview:activity"),
         ),
     ),
 )

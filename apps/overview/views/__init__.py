@@ -1,5 +1,6 @@
 """Pages that show everything: Home, a customer; and what machines ask for."""
 
+from apps.overview.views.activity import activity
 from apps.overview.views.alerts import alert, alert_settings, alerts
 from apps.overview.views.customer import customer_page
 from apps.overview.views.history import history_preview
@@ -8,6 +9,7 @@ from apps.overview.views.start import healthz, home, metrics
 from apps.overview.views.stripe_check import stripe_check
 
 __all__ = [
+    "activity",
     "alert",
     "alert_settings",
     "alerts",
