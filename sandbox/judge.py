@@ -12,6 +12,10 @@ from sandbox.books import DAY, HOUR, Books
 from sandbox.errors import ApiError
 from sandbox.types import Obj
 
+# Stripe's own try may not stand nearer to a charge by API, and two invoices of a customer not at all.
+NEAR_STRIPES_TRY = HOUR
+APART = 60
+
 # A state that changed this short a time before the call may not have been seen by the caller.
 BENIGN_RACE = 60
 KEY_MAX_AGE = 23 * HOUR
@@ -28,7 +32,10 @@ class Violation:
 
 
 class Judge:
-    """Rules M1-M3, M6-M8, M10, M12 and M14 about the calls of one API user.
+    """Rules M1-M3, M6-M8, M10, M12, M14 and G1 about the calls of one API user.
+
+    M12 holds also one after the other: two invoices of one customer are not charged within a
+    minute. G1: no charge stands within an hour of Stripe's own next try of that invoice.
 
     `attempt_exists(key)`, if set, must say whether a committed attempt row holds the key of a pay
     call. `refuse` False lets wrong calls through and only remembers them. Stripe's own charges
@@ -53,6 +60,7 @@ class Judge:
         self._first_sent: dict[tuple[str, str], tuple[int, str]] = {}
         self._executed: Counter[tuple[str, str]] = Counter()
         self._paying: Counter[tuple[str, str]] = Counter()
+        self._paid_at: dict[tuple[str, str], tuple[int, str]] = {}
         self._calls: dict[tuple[str, str], deque[float]] = {}
         self._lock = threading.Lock()
 
@@ -131,6 +139,17 @@ class Judge:
             self.break_rule(
                 books, "M2", f"pay of {invoice['id']} without a committed attempt row ({key})"
             )
+
+    def on_open(self, books: Books, invoice: Obj) -> None:
+        """Before a charge of an open invoice: G1 (beside Stripe's try), M12 (another invoice just now)."""
+        due = invoice["next_payment_attempt"]
+        if due is not None and invoice["auto_advance"] and abs(due - books.now) < NEAR_STRIPES_TRY:
+            self.note(books, "G1", f"pay of {invoice['id']} within an hour of Stripe's own try")
+        customer = (books.account, invoice["customer"])
+        at, other = self._paid_at.get(customer, (0, invoice["id"]))
+        if other != invoice["id"] and books.now - at < APART:
+            self.note(books, "M12", f"{other} and {invoice['id']} of one customer within a minute")
+        self._paid_at[customer] = (books.now, invoice["id"])
 
     def on_closed(self, books: Books, invoice: Obj) -> None:
         """Pay on an invoice that is not open (M10), unless it was open a minute ago."""

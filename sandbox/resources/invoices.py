@@ -201,6 +201,7 @@ def pay(call: Call) -> Obj:
     off_session = flag(params, "off_session", True)
     if off_session:
         judge.on_unwanted(books, invoice)
+        judge.on_open(books, invoice)
     judge.on_charge(books, method, confirmed=not off_session)
     result = collection.collect(
         books, invoice, automatic=False, method=method, off_session=off_session

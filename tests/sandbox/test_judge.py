@@ -235,3 +235,31 @@ def test_its_hard_codes_are_those_of_the_products_table(kind):
     if kind == "card":
         another = {code for code, row in table.items() if row.needs_another_card}
         assert another == declines.NEEDS_OTHER_CARD
+
+
+def test_a_charge_within_an_hour_of_stripes_own_try_is_noted(sandbox):
+    books = sandbox.books()
+    invoice = {
+        "id": "in_1",
+        "customer": "cus_1",
+        "auto_advance": True,
+        "next_payment_attempt": books.now + 1800,
+    }
+
+    sandbox.judge.on_open(books, invoice)
+    sandbox.judge.on_open(books, {**invoice, "next_payment_attempt": books.now + 7200})
+    sandbox.judge.on_open(books, {**invoice, "auto_advance": False})
+
+    assert [one.rule for one in sandbox.judge.violations] == ["G1"]
+
+
+def test_two_invoices_of_a_customer_within_a_minute_are_noted(sandbox):
+    books = sandbox.books()
+    first = {"id": "in_1", "customer": "cus_1", "next_payment_attempt": None}
+
+    sandbox.judge.on_open(books, first)
+    sandbox.judge.on_open(books, first)
+    assert not sandbox.judge.violations
+    sandbox.judge.on_open(books, {**first, "id": "in_2"})
+
+    assert [one.rule for one in sandbox.judge.violations] == ["M12"]
