@@ -11,6 +11,7 @@ for name, value in default_environment().items():
 from config.settings.base import *
 
 DEBUG = True
+INSTALLED_APPS += ["sandbox.simulation"]
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")
 LOGGING = logs.logging_settings(LOG_FORMAT)
 

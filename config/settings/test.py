@@ -14,6 +14,7 @@ os.environ.update(environment)
 
 from config.settings.base import *
 
+INSTALLED_APPS += ["sandbox.simulation"]
 # Two checkouts may share one server; sorting does not depend on the server's own locale.
 DATABASES["default"]["TEST"] = {
     "NAME": os.environ.get("TEST_DB_NAME") or f"test_recoup_{checkout_tag()}",
