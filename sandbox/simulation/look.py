@@ -12,8 +12,7 @@ SELECT
        FROM webhooks_dirtyobject WHERE not_before < '9999-01-01'),
     (SELECT min(due_at) FROM recovery_attempt AS attempt
        JOIN recovery_recoverycase AS recovery ON recovery.id = attempt.case_id
-      WHERE attempt.status = 'scheduled' AND recovery.status = 'open'
-        AND (recovery.engine = 'gaps' OR recovery.takeover = 'confirmed')),
+      WHERE attempt.status = 'scheduled' AND recovery.status = 'open'),
     (SELECT min(coalesce(lease_until, claimed_at)) FROM recovery_attempt
       WHERE status IN ('running', 'unknown')),
     (SELECT min(decide_by) FROM recovery_recoverycase WHERE status = 'open'),

@@ -285,8 +285,9 @@ ACTS: dict[Act, int] = {
 
 def act(world: World, customer: Obj) -> None:
     """Let one thing happen to a customer."""
-    acts, weights = zip(*ACTS.items(), strict=True)
-    chosen: Act = world.rng.choices(acts, weights)[0]
+    wanted = world.focus.acts
+    acts = {one: weight for one, weight in ACTS.items() if not wanted or one.__name__ in wanted}
+    chosen: Act = world.rng.choices(list(acts), list(acts.values()))[0]
     words = chosen(world, customer)
     if words:
         world.tell(customer["id"], words)

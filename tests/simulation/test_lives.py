@@ -1,0 +1,55 @@
+"""Worlds full of trouble, in which no rule breaks. `manage.py simulate` runs as many as one likes."""
+
+import os
+from contextlib import nullcontext
+
+import pytest
+from django.core.management import call_command
+
+from sandbox.simulation.running import clear, run_seed
+from sandbox.simulation.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SEEDS = int(os.environ.get("SIMULATION_SEEDS") or 8)
+CUSTOMERS = 10
+
+
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
+def test_no_rule_breaks(seed):
+    outcome = run_seed(seed, customers=CUSTOMERS)
+
+    assert not outcome.broken, f"{outcome.words}\n{outcome.story}"
+    assert outcome.lives > CUSTOMERS // 3
+
+
+def test_the_same_seed_is_the_same_world():
+    stories = []
+    for _ in range(2):
+        clear()
+        world = World(3, customers=3)
+        world.live()
+        stories.append(world.timeline.text())
+
+    assert stories[0] == stories[1]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_command_tells_and_fails(capsys, monkeypatch, broken):
+    monkeypatch.setattr(
+        "sandbox.simulation.management.commands.simulate.scratch_database", nullcontext
+    )
+    if broken:
+        monkeypatch.setattr("apps.dunning.guards.ban_on", lambda facts, *, now: None)
+    arguments = {"seed": 2, "seeds": 1, "customers": 4}
+
+    if broken:
+        with pytest.raises(SystemExit) as end:
+            call_command("simulate", **arguments)
+        assert end.value.code == 1
+    else:
+        call_command("simulate", **arguments)
+
+    printed = capsys.readouterr().out
+    assert f"{int(broken)} broken" in printed
+    assert ("Again: manage.py simulate --seeds 1 --seed 2 --customers 4" in printed) == broken
