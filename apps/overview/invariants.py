@@ -118,23 +118,29 @@ def recovered_without_charge(now: dt.datetime) -> Rows:
 
 
 def revoked_while_paid(now: dt.datetime) -> Rows:
-    """Select accesses that are still taken by a case that was recovered minutes ago.
+    """Select accesses that are still taken by a case whose recovery was reacted to minutes ago.
 
     Only where access is to be given back, and was so when the payment came in; not where it was
     taken because the payment was refunded or disputed later.
     """
-    paid = RecoveryCase.objects.filter(
-        pk=OuterRef("revoked_by_case_id"), status=RecoveryCase.Status.RECOVERED
-    ).exclude(events__key=RETURNED)
+    recovered = (
+        CaseEvent.objects.filter(
+            case_id=OuterRef("revoked_by_case_id"),
+            kind=CaseEvent.Kind.RECOVERED,
+            case__status=RecoveryCase.Status.RECOVERED,
+        )
+        .exclude(case__events__key=RETURNED)
+        .order_by("-id")
+    )
     return (
         Access.objects.filter(
             state__in=(Access.State.BANNER, Access.State.LIMITED, Access.State.REVOKED),
             merchant__customer_payment_settings__grant_on_success=True,
         )
-        .annotate(paid_at=Subquery(paid.values("closed_at")[:1]))
+        .annotate(reacted_at=Subquery(recovered.values("delivered_at")[:1]))
         .filter(
-            paid_at__lt=now - GRANTED_WITHIN,
-            paid_at__gt=F("merchant__customer_payment_settings__updated_at"),
+            reacted_at__lt=now - GRANTED_WITHIN,
+            reacted_at__gt=F("merchant__customer_payment_settings__updated_at"),
         )
     )
 
@@ -165,8 +171,11 @@ def waiting_events(now: dt.datetime) -> Rows:
 
 def waiting_outbox(now: dt.datetime) -> Rows:
     """Select case events nobody reacted to; those that failed too often are counted elsewhere."""
-    return CaseEvent.objects.undelivered().filter(
-        delivery_tries__lt=MOST_TRIES, is_silent=False, at__lt=now - LATE
+    # An event is dated by Stripe: we may have learned of it with the case's last read only.
+    return (
+        CaseEvent.objects.undelivered()
+        .filter(delivery_tries__lt=MOST_TRIES, is_silent=False, at__lt=now - LATE)
+        .exclude(case__checked_at__gte=now - LATE)
     )
 
 

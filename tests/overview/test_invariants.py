@@ -152,7 +152,14 @@ def test_recovered_without_a_charge():
 def test_access_still_revoked_although_paid(paid, gives_back, saved, expected):
     case = recovered()
     charge(case, 1)
-    RecoveryCase.objects.filter(pk=case.pk).update(closed_at=paid)
+    CaseEvent.objects.create(
+        case=case,
+        merchant=case.merchant,
+        kind="recovered",
+        key="recovered:1",
+        at=NOW - HOUR,
+        delivered_at=paid,
+    )
     CustomerPaymentSettings.objects.create(
         merchant=case.merchant, grant_on_success=gives_back, updated_at=saved
     )
@@ -175,9 +182,12 @@ def test_an_event_nobody_took_in():
     assert broken("waiting_events") == ["evt_1"]
 
 
-@pytest.mark.parametrize(("fields", "count"), [({}, 1), ({"is_silent": True}, 0)])
-def test_a_case_event_nobody_reacted_to(fields, count):
-    case = CaseFactory()
+@pytest.mark.parametrize(
+    ("read", "fields", "count"),
+    [(None, {}, 1), (NOW - HOUR, {}, 1), (NOW - MINUTE, {}, 0), (None, {"is_silent": True}, 0)],
+)
+def test_a_case_event_nobody_reacted_to(read, fields, count):
+    case = CaseFactory(checked_at=read)
     CaseEvent.objects.create(
         case=case, merchant=case.merchant, kind="opened", key="opened", at=NOW - HOUR, **fields
     )
