@@ -277,7 +277,7 @@ def _busy_is_a_decline(stack):
     stack.enter_context(patch.object(outcomes, "put_back", decline))
 
 
-@bug("the ladder is counted from rows", "L2", focus=focus(acts=4.0), seeds=6)
+@bug("the ladder is counted from rows", "L2", focus=focus(acts=4.0), seeds=12)
 def _ladder_counted_from_rows(stack):
     case_facts = facts.case_facts
 
