@@ -1,6 +1,5 @@
 """A small chaos: `benchmarks.chaos` with some retries, for every run of the tests."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,12 +14,11 @@ pytestmark = [
 ]
 
 
-def test_nothing_is_lost_and_nothing_charged_twice(tmp_path):
+def test_nothing_is_lost_and_nothing_charged_twice():
     options = ["--attempts", "30", "--kills", "4", "--hurry"]
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "benchmarks.chaos", *options],
         cwd=CHECKOUT,
-        env=os.environ | {"VAR_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=900,
