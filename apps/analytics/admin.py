@@ -9,7 +9,6 @@ from apps.analytics.models import (
     DayBreakdown,
     DayFigures,
     DayToCount,
-    SentReview,
 )
 
 
@@ -38,7 +37,7 @@ class DayToCountAdmin(ReadOnlyAdmin):
 
 @admin.register(AlertSettings)
 class AlertSettingsAdmin(ReadOnlyAdmin):
-    list_display = ["merchant", "retry_success_percent", "mails_alerts", "mails_review"]
+    list_display = ["merchant", "retry_success_percent", "mails_alerts"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]
 
@@ -49,10 +48,3 @@ class AlertAdmin(ReadOnlyAdmin):
     list_select_related = ["merchant"]
     list_filter = ["kind", "is_critical"]
     search_fields = ["merchant__name", "merchant__stripe_account_id", "text"]
-
-
-@admin.register(SentReview)
-class SentReviewAdmin(ReadOnlyAdmin):
-    list_display = ["merchant", "monday", "sent_at"]
-    list_select_related = ["merchant"]
-    search_fields = ["merchant__name", "merchant__stripe_account_id"]

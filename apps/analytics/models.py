@@ -153,7 +153,6 @@ class AlertSettings(models.Model):
     retry_success_sample = models.PositiveSmallIntegerField(default=20)
     silent_hours = models.PositiveSmallIntegerField(default=24)
     mails_alerts = models.BooleanField(default=True)
-    mails_review = models.BooleanField(default=True)
 
     class Meta:
         verbose_name_plural = "alert settings"
@@ -211,19 +210,3 @@ class Alert(models.Model):
     @property
     def title(self) -> str:
         return TITLES.get(cast("AlertKind", self.kind), self.kind)
-
-
-class SentReview(models.Model):
-    """A weekly review that was sent; once per merchant and week."""
-
-    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
-    monday = models.DateField()
-    sent_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["merchant", "monday"], name="review_sent_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"Review of the week of {self.monday} for {self.merchant}"

@@ -1,4 +1,4 @@
-"""Count the days that changed, and once a night the whole last year."""
+"""Count the days that changed."""
 
 from celery import shared_task
 

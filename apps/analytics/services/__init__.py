@@ -3,7 +3,6 @@
 from apps.analytics.services.alerting import (
     alert_settings_for,
     claim_mail,
-    claim_review,
     keep_findings,
     save_alert_settings,
 )
@@ -13,7 +12,6 @@ from apps.analytics.services.marking import mark_all_days, mark_case, mark_momen
 __all__ = [
     "alert_settings_for",
     "claim_mail",
-    "claim_review",
     "count_days",
     "count_everything_again",
     "keep_findings",

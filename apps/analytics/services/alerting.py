@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import record_audit
-from apps.analytics.models import Alert, AlertSettings, SentReview
+from apps.analytics.models import Alert, AlertSettings
 from apps.dunning.metrics.alerts import Finding
 
 CHOICES = (
@@ -15,7 +15,6 @@ CHOICES = (
     "retry_success_sample",
     "silent_hours",
     "mails_alerts",
-    "mails_review",
 )
 
 MAIL_AGAIN_AFTER = dt.timedelta(days=1)
@@ -101,11 +100,3 @@ def claim_mail(*, alert: Alert, now: dt.datetime) -> bool:
         mailed_at__gt=now - MAIL_AGAIN_AFTER,
     )
     return not told.exclude(pk=alert.pk).exists()
-
-
-def claim_review(*, merchant: Merchant, monday: dt.date, now: dt.datetime) -> bool:
-    """Take the one mail of a week's review; False if it was taken."""
-    _, created = SentReview.objects.get_or_create(
-        merchant=merchant, monday=monday, defaults={"sent_at": now}
-    )
-    return created
