@@ -28,7 +28,9 @@ ASK_AGAIN = dt.timedelta(minutes=5)
 FRESH = dt.timedelta(minutes=10)
 """How old what we know of an invoice may be when access is taken for it."""
 
-LOOK_AGAIN = dt.timedelta(minutes=1)
+LOOK_AGAIN, LOOK_AT_LEAST = dt.timedelta(minutes=1), dt.timedelta(hours=1)
+"""How soon an end that does not show yet is looked for: often at first, then every hour."""
+
 END_SHOWS_WITHIN = dt.timedelta(days=2)
 """How long a subscription that was canceled may take to show as ended; then it goes on."""
 
@@ -135,7 +137,7 @@ def _take_end(*, case: RecoveryCase, access: Access, step: AccessStep, now: dt.d
             row is not None and row.status == Subscription.Status.COMPLETED
         ):
             return _settle(step, Status.DROPPED, now, "The subscription goes on.")
-        step.due_at = now + LOOK_AGAIN
+        step.due_at = now + min(max(LOOK_AGAIN, now - step.planned_at), LOOK_AT_LEAST)
         step.save(update_fields=["due_at"])
         return False
     if settings.version == 0 or has_bought_again(case):
