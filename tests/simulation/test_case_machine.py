@@ -27,8 +27,8 @@ FAULTS = ("timeout_after", "timeout_before", "error_500_after", "rate_limit", "l
 
 
 BOUNDED = settings(
-    max_examples=10,
-    stateful_step_count=12,
+    max_examples=3,
+    stateful_step_count=8,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,
