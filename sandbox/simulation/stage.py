@@ -8,6 +8,7 @@ so that one connection to the database is enough for all of them.
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Literal, cast
 from unittest.mock import patch
 
@@ -42,6 +43,9 @@ class Actor:
         self.error: Exception | None = None
         self._work = work
         self.greenlet = greenlet(self._run)
+        # Where an event loop runs, Django keeps its connection by context, and each new context
+        # would open one more, which nobody gives back.
+        self.greenlet.gr_context = copy_context()
 
     @property
     def is_done(self) -> bool:

@@ -1,13 +1,16 @@
 """Worlds full of trouble, in which no rule breaks. `manage.py simulate` runs as many as one likes."""
 
+import asyncio
 import os
 from contextlib import nullcontext
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from sandbox.simulation.referee import Broken
 from sandbox.simulation.running import run_seed
+from sandbox.simulation.trouble import Focus
 from sandbox.simulation.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,12 +20,41 @@ FIRST = 2
 CUSTOMERS = 10
 
 
+def connections_out():
+    connection.ensure_connection()
+    stats = connection.pool.get_stats()
+    return stats["pool_size"] - stats["pool_available"]
+
+
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
 def test_no_rule_breaks(seed):
     outcome = run_seed(seed, customers=CUSTOMERS)
 
     assert not outcome.broken, f"{outcome.words}\n{outcome.story}"
     assert outcome.lives > CUSTOMERS // 3
+
+
+@pytest.mark.parametrize("has_loop", [False, True])
+def test_no_connection_stays_out_of_the_pool(monkeypatch, has_loop):
+    """A browser's test leaves an event loop in this thread, and Django goes by contexts then."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    focus = Focus(trouble={"crashes": 0.03, "workers": 3})
+
+    def live():
+        before = connections_out()
+        outcome = run_seed(FIRST, customers=2, focus=focus)
+        return outcome, connections_out() - before
+
+    async def live_in_a_loop():
+        try:
+            return live()
+        finally:
+            connection.close()
+
+    outcome, kept = asyncio.run(live_in_a_loop()) if has_loop else live()
+
+    assert not outcome.broken, outcome.words
+    assert kept == 0
 
 
 @pytest.mark.parametrize("broken", [False, True])
