@@ -22,7 +22,7 @@ CUSTOMERS = 10
 
 def connections_out():
     connection.ensure_connection()
-    stats = connection.pool.get_stats()
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined]
     return stats["pool_size"] - stats["pool_available"]
 
 
