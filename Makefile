@@ -14,6 +14,9 @@ PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 	CELERY_BROKER_URL=memory:// STRIPE_SECRET_KEY=rk_live_none STRIPE_WEBHOOK_SECRET=whsec_none \
 	DEFAULT_FROM_EMAIL=recoup@recoup.example
 
+# One process per core, each with its own database; none waits while another has tests left.
+TESTS := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-reset screenshots test check check-schema benchmark benchmark-lists format lock hooks
 
@@ -30,7 +33,7 @@ demo-reset: install ## forget the demo's data
 	@exec $(BIN)/python -m sandbox.demo reset
 
 test: install ## run the tests; needs no other service (ARGS="-k name" narrows)
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(TESTS) $(ARGS)
 
 screenshots: install ## picture every page, light and dark, wide and narrow, into var/screenshots
 	SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/browser/test_screenshots.py

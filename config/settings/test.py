@@ -8,8 +8,11 @@ from config.embedded import checkout_tag, test_environment
 environment = test_environment()
 # Only the servers may come from outside: a real key in somebody's shell never reaches a test.
 environment["DATABASE_URL"] = os.environ.get("DATABASE_URL", environment["DATABASE_URL"])
-# What the tests that start real processes use; tasks of all others stay in this process.
-PROCESS_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
+# What the tests that start real processes use; tasks of all others stay in this process. Kept in
+# the environment, since several test processes are started by one that has read these settings.
+PROCESS_BROKER_URL = os.environ.setdefault(
+    "PROCESS_BROKER_URL", os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
+)
 os.environ.update(environment)
 
 from config.settings.base import *

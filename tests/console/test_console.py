@@ -271,8 +271,9 @@ class TestTravel:
         for click in clicks:
             click.join()
         # A journey this short may be over before the second click: then it is a second one.
-        while (last := machine.last()) is None or not last.is_over:
-            pass
+        for journey in threading.enumerate():
+            if journey.name == "time machine":
+                journey.join()
 
         hours = sum(answer is not None for answer in answers)
         assert hours >= 1
