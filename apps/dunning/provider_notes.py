@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 Schedule = Literal["unknown", "smart", "custom", "off"]
@@ -20,6 +21,12 @@ InvoiceEnd = Literal["unknown", "leave", "uncollectible"]
 MOST_TRIES = {"smart": 8, "custom": 3}
 WINDOWS = {7: "1 week", 14: "2 weeks", 21: "3 weeks", 31: "1 month", 61: "2 months"}
 """Days of the longest case of each window Stripe offers."""
+
+DEFAULT_TRIES = {"unknown": 8, "smart": 8, "custom": 3, "off": 0}
+DEFAULT_DAYS = {"unknown": 14, "smart": 14, "custom": 14, "off": 0}
+"""What is assumed where the note leaves it open: Smart Retries' default is 8 tries in two
+weeks. A custom schedule has none: its most, three, in the same two weeks are ours.
+"""
 
 _STATUS_OF_END = {
     "cancel": "canceled",
@@ -38,6 +45,25 @@ class ProviderNotes:
     window_days: int = 0
     subscription_end: SubscriptionEnd = "unknown"
     invoice_end: InvoiceEnd = "unknown"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both the number of tries and their window were copied, or that there are none."""
+        return self.schedule == "off" or bool(
+            self.schedule in MOST_TRIES and self.tries and self.window_days
+        )
+
+    @property
+    def assumed_tries(self) -> int:
+        """How many retries Stripe is taken to make."""
+        noted = self.tries if self.schedule in MOST_TRIES else 0
+        return noted or DEFAULT_TRIES[self.schedule]
+
+    @property
+    def assumed_days(self) -> int:
+        """Within how many days after the first failure."""
+        noted = self.window_days if self.schedule in MOST_TRIES else 0
+        return noted or DEFAULT_DAYS[self.schedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,15 @@ class Mismatch:
 
     reference: str
     text: str
+
+
+def assumed_times(notes: ProviderNotes, *, first_failed_at: datetime) -> tuple[datetime, ...]:
+    """Give times for Stripe's retries: it names only its next one, so they are spread evenly.
+
+    The last one stands at the end of the window. None where its retries are off.
+    """
+    tries, window = notes.assumed_tries, timedelta(days=notes.assumed_days)
+    return tuple(first_failed_at + window * number / tries for number in range(1, tries + 1))
 
 
 def mismatches(notes: ProviderNotes, seen: Iterable[SeenAtProvider]) -> list[Mismatch]:

@@ -6,13 +6,16 @@ class DunningEmailsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Add to the page of a case, and listen to the mail provider's notices."""
+        """Add to the page of a case and to previews, and listen to the mail provider's notices."""
         from anymail.signals import tracking
 
         from apps.dunning_emails import on_case
+        from apps.dunning_emails.facts import rules_of
         from apps.dunning_emails.receivers import take_notice
         from apps.recovery import extras
+        from apps.retry_settings.extras import register_mails
 
         extras.register_planned(on_case.planned_mails)
         extras.register_actions(on_case.actions)
+        register_mails(rules_of)
         tracking.connect(take_notice, dispatch_uid="dunning_emails.take_notice")

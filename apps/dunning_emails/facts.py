@@ -6,10 +6,10 @@ from apps.accounts.models import Merchant
 from apps.customers.models import Customer
 from apps.dunning.codes import lookup
 from apps.dunning.facts import CaseFacts
+from apps.dunning.forecast import course
 from apps.dunning.mails.facts import Address, MailFacts, Need, Sent
 from apps.dunning.mails.kinds import CHASE, SAYS_FAILED, MailKind
 from apps.dunning.mails.rules import MailRules
-from apps.dunning.policy import plan
 from apps.dunning.rules import RetryRules
 from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
@@ -106,15 +106,14 @@ def need_of(case: RecoveryCase, facts: CaseFacts | None) -> Need:
 
 def ends_at(*, case: RecoveryCase, facts: CaseFacts | None, now: dt.datetime) -> dt.datetime | None:
     """Say when the recovery ends as planned; None where Stripe decides, or nobody knows yet."""
-    if case.status != RecoveryCase.Status.OPEN or case.engine == RecoveryCase.Engine.STRIPE:
+    if case.status != RecoveryCase.Status.OPEN or case.engine != RecoveryCase.Engine.RECOUP:
         return None
     rules = RetryRules.from_json(case.rules)
     if case.next_step in (Step.NEW_CARD, Step.NO_METHOD, Step.AUTHENTICATION):
         return case.failed_at + rules.horizon
     if case.next_step != Step.RETRY or facts is None:
         return None
-    planned = plan(facts=facts, rules=rules, now=now)
-    return planned[-1].due_at if planned else None
+    return course(facts=facts, rules=rules, now=now).ends_at
 
 
 def to_person(*, merchant: Merchant, person: str, now: dt.datetime) -> tuple[dt.datetime, ...]:

@@ -1,5 +1,4 @@
 import datetime as dt
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +10,6 @@ from apps.dunning.rules import RetryRules, RulesError, Step
 from apps.retry_settings.forms import RetryRulesForm, apply, draft_of
 from apps.retry_settings.forms.draft import row_count
 from apps.retry_settings.forms.ladders import Ladder, read_ladder, write_ladder
-from apps.retry_settings.forms.preview import preview_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 WEDNESDAY = dt.datetime(2026, 11, 18, 15, 0, tzinfo=dt.UTC)
@@ -173,48 +171,3 @@ class TestForm:
         form = RetryRulesForm(draft_of(PRESETS["days_3_5_7"].rules, version=1))
 
         assert [row.day for row in form.rows] == ["day 3", "day 5", "day 7"]
-
-
-class TestPreview:
-    def test_dates_every_step_in_the_customers_zone(self):
-        preview = preview_of(
-            replace(PRESETS["days_3_5_7"].rules, final_action="cancel"),
-            code="generic_decline",
-            zone=NEW_YORK,
-            now=WEDNESDAY,
-        )
-
-        assert [(step.title, f"{step.at:%a %b %-d %H:%M}", step.day) for step in preview.steps] == [
-            ("Payment fails", "Wed Nov 18 10:00", 0),
-            ("Retry 1", "Sat Nov 21 10:00", 3),
-            ("Retry 2", "Mon Nov 23 10:00", 5),
-            ("Retry 3", "Wed Nov 25 10:00", 7),
-            ("Subscription is canceled", "Wed Nov 25 10:00", 7),
-        ]
-        assert [step.is_weekend for step in preview.steps] == [False, True, False, False, False]
-
-    def test_a_short_schedule_waits_for_the_customer(self):
-        preview = preview_of(
-            SEED_TABLE, code="card_velocity_exceeded", zone=NEW_YORK, now=WEDNESDAY
-        )
-
-        assert [(step.kind, step.day) for step in preview.steps] == [
-            ("failure", 0),
-            ("retry", 7),
-            ("wait", 7),
-            ("end", 30),
-        ]
-
-    def test_warns_of_the_next_invoice_and_stripes_page(self):
-        steps = tuple(Step(24 * 10, TEN) for _ in range(4))
-        rules = RetryRules("recoup", "custom", steps)
-
-        warnings = preview_of(rules, code="", zone=NEW_YORK, now=WEDNESDAY).warnings
-
-        assert len(warnings) == 2
-        assert preview_of(RECOMMENDED, code="", zone=NEW_YORK, now=WEDNESDAY).warnings == ()
-
-    def test_stripes_own_times_are_not_invented(self):
-        preview = preview_of(PRESETS["stripe_smart"].rules, code="", zone=NEW_YORK, now=WEDNESDAY)
-
-        assert [step.kind for step in preview.steps] == ["failure"]

@@ -1,5 +1,6 @@
 import datetime as dt
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -7,11 +8,20 @@ from django.urls import reverse
 
 from apps import clock
 from apps.accounts.models import AuditEntry, Role
+from apps.customer_payments.services import save_settings
+from apps.dunning.access import AccessRules
 from apps.dunning.presets import PRESETS, RECOMMENDED
+from apps.dunning.provider_notes import ProviderNotes
 from apps.retry_settings.forms import draft_of
-from apps.retry_settings.models import RetrySettings
-from apps.retry_settings.services import rules_for, save_rules, stored_rules
+from apps.retry_settings.models import RetrySettings, StripeNotes
+from apps.retry_settings.services import (
+    rules_for,
+    save_rules,
+    save_stripe_notes,
+    stored_rules,
+)
 from tests.accounts.factories import MembershipFactory, UserFactory
+from tests.dunning_emails.factories import MailTemplateFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -299,6 +309,37 @@ class TestButtons:
         assert 'value="save"' in first, "the first submit button is what Enter presses"
 
 
+class TestBoughtAgain:
+    def test_is_chosen_on_the_page_and_frozen_with_the_rules(self, client, merchant):
+        keep(merchant, CUSTOM)
+        draft = client.get(PAGE).context["form"].draft
+
+        client.post(SAVE, draft | {"bought_again": "ask"})
+
+        assert stored_rules(merchant).rules.bought_again == "ask"
+        page = client.get(PAGE).content.decode()
+        assert re.search(r'value="ask"[^>]*checked', page)
+        assert not re.search(r'value="stop"[^>]*checked', page)
+        assert "take the money twice" in page
+
+    def test_another_value_is_refused_beside_the_field(self, client, merchant):
+        keep(merchant, CUSTOM)
+
+        response = client.post(SAVE, draft_of(CUSTOM, version=1) | {"bought_again": "charge"})
+
+        assert response.status_code == 422
+        assert text(response).count("Choose to stop, or to hold the case and ask.") == 2
+        assert stored_rules(merchant).rules.bought_again == "stop"
+
+    def test_the_defaults_stop(self, client, merchant):
+        keep(merchant, replace(CUSTOM, bought_again="ask"))
+        draft = client.get(PAGE).context["form"].draft
+
+        form = client.post(SAVE, draft | {"do": "defaults"}).context["form"]
+
+        assert form.cleaned_data["rules"].bought_again == "stop"
+
+
 class TestPreview:
     def test_dates_the_fields_as_they_stand(self, client, merchant):
         draft = draft_of(CUSTOM, version=0) | {"wait-0": "2", "final_action": "cancel"}
@@ -312,6 +353,8 @@ class TestPreview:
             " Day 4 Retry 2 Sun, Nov 22, 10:00 AM Weekend"
             " Day 6 Retry 3 Tue, Nov 24, 10:00 AM"
             " Day 6 Subscription is canceled Tue, Nov 24, 10:00 AM · If nothing was paid"
+            " No emails: none is switched on under Settings, Emails."
+            " A failed payment takes no access: that is off under Settings, Customer Payments."
         )
         assert not RetrySettings.objects.exists()
 
@@ -324,13 +367,61 @@ class TestPreview:
         past_due = text(client.post(PREVIEW, draft | {"final_action": "leave_past_due"}))
         assert "Recoup stops on Nov 25 if unpaid." in past_due
 
-    def test_tells_no_dates_where_stripe_retries(self, client, merchant):
+    def test_shows_saved_mails_and_access_between_the_tries(self, client, merchant):
+        MailTemplateFactory(merchant=merchant, kind="failed_1", on_since=WEDNESDAY)
+        save_settings(
+            merchant=merchant,
+            revoke_on_failure=True,
+            grant_on_success=True,
+            details=AccessRules(revoke="first_failure", grace_days=4),
+            expected_version=0,
+            user=None,
+            now=WEDNESDAY,
+        )
+
+        page = text(client.post(PREVIEW, draft_of(CUSTOM, version=0)))
+
+        assert "Day 0 Email: Payment failed 1 Wed, Nov 18, 10:00 AM Day 3 Retry 1" in page
+        assert "Retry 1 Sat, Nov 21, 10:00 AM Weekend Day 4 Access is revoked" in page
+
+    def test_stripes_window_moves_the_day_before_the_note_is_kept(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0) | {"engine": "stripe"}
+
+        def noted(days):
+            notes = {"schedule": "smart", "tries": 4, "window_days": days}
+            notes |= {"subscription_end": "cancel", "invoice_end": "unknown"}
+            fields = {f"stripe-{name}": value for name, value in notes.items()}
+            return text(client.post(PREVIEW, draft | fields))
+
+        assert "Stripe's last try: by Dec 2 ." in text(client.post(PREVIEW, draft))
+        assert "Stripe's last try: by Nov 25 . Stripe cancels the subscription" in noted(7)
+        assert "Stripe's last try: by Dec 9 . Stripe cancels the subscription" in noted(21)
+        assert not StripeNotes.objects.exists()
+
+    def test_kept_notes_count_where_the_panel_is_not_on_the_page(self, client, merchant):
+        save_stripe_notes(
+            merchant=merchant, notes=ProviderNotes("smart", 4, 7), user=None, now=WEDNESDAY
+        )
         draft = draft_of(CUSTOM, version=0) | {"engine": "gaps", "gap_hours": "9"}
 
         page = text(client.post(PREVIEW, draft))
 
-        assert "Stripe chooses the next dates" in page
+        assert "4 tries in 7 days, as you noted" in page
         assert "never within 9 hours of Stripe's next try" in page
+        assert page.count("Try by Stripe about") == 4
+
+    def test_shows_the_payment_that_was_chosen(self, client, merchant):
+        draft = draft_of(CUSTOM, version=0)
+        chosen = {"sample_method": "sepa_debit", "sample_kind": "one_off"}
+
+        off = text(client.post(PREVIEW, draft | chosen))
+        on = text(client.post(PREVIEW, draft | chosen | {"debits_one_off": "on"}))
+
+        assert "Retry" not in off.replace("retry settings", "")
+        assert "switched off in the retry settings" in off
+        assert "Retry 1" in on
+        assert "Retry 2" in on
+        assert "Retry 3" in text(client.post(PREVIEW, draft | {"sample_method": "barter"}))
 
     def test_shows_the_reason_that_was_chosen(self, client, merchant):
         draft = draft_of(RECOMMENDED, version=0)

@@ -9,6 +9,7 @@ from apps.customer_payments.services.reacting import react_to
 from apps.customer_payments.services.settings import (
     CountChanged,
     SettingsChanged,
+    chosen_rules,
     save_settings,
     settings_for,
     take_over,
@@ -21,6 +22,7 @@ __all__ = [
     "NotNow",
     "SettingsChanged",
     "carry_out_step",
+    "chosen_rules",
     "due_steps",
     "grant",
     "hold",

@@ -39,6 +39,12 @@ def settings_for(merchant: Merchant) -> CustomerPaymentSettings:
     return found or CustomerPaymentSettings(merchant=merchant, version=0)
 
 
+def chosen_rules(merchant: Merchant) -> AccessRules | None:
+    """Give the merchant's choices as `dunning.access` reads them; None before the first save."""
+    settings = settings_for(merchant)
+    return settings.rules if settings.version else None
+
+
 def save_settings(
     *,
     merchant: Merchant,

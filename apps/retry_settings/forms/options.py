@@ -20,7 +20,7 @@ SWITCHES = (
     "midnight_debit_cards",
 )
 NUMBERS = ("gap_hours", "backup_after", "jitter_minutes", "minimum_gap_hours")
-CHOICES = ("final_action", "invoice_action")
+CHOICES = ("final_action", "invoice_action", "bought_again")
 DEFAULTS = RetryRules("recoup", "custom")
 
 
@@ -98,6 +98,15 @@ class OptionsForm(forms.Form):
             ("uncollectible", _("Mark it uncollectible")),
             ("void", _("Void it")),
         ],
+    )
+    bought_again = forms.ChoiceField(
+        required=False,
+        label=_("If the customer buys the offer again"),
+        choices=[
+            ("stop", _("Stop trying")),
+            ("ask", _("Hold the case and ask")),
+        ],
+        error_messages={"invalid_choice": _("Choose to stop, or to hold the case and ask.")},
     )
     recurring = forms.BooleanField(
         required=False, label=_("Subscriptions and payment plans"), initial=True

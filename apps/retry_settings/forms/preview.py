@@ -1,15 +1,17 @@
-"""“A payment that fails today”: the dated steps that rules lead to."""
+"""“A payment that fails today”: every dated step that rules, mails and access lead to."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from apps.dunning.decision import PlannedTry
-from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
-from apps.dunning.forecast import Course, course
-from apps.dunning.money import Money
+from apps.dunning.decision import CustomerNeed, PlannedTry
+from apps.dunning.forecast import Course
+from apps.dunning.mails.kinds import KINDS
+from apps.dunning.outlook import Outlook, Rulebook, outlook
+from apps.dunning.provider_notes import ProviderNotes, assumed_times
 from apps.dunning.rules import RetryRules
+from apps.retry_settings.forms.sample import Sample, sample_facts
 
 STRIPE_PAGE_DAYS = 30
 """How long Stripe's hosted payment page lives after the invoice.
@@ -18,22 +20,52 @@ Source: https://docs.stripe.com/invoicing/hosted-invoice-page
 """
 MONTH_DAYS = 28
 
-
 SUBSCRIPTION_ENDS = {
     "cancel": "Subscription is canceled",
     "leave_past_due": "Subscription stays past due",
     "pause": "Collection is paused",
 }
 INVOICE_ENDS = {
-    "leave_open": "",
-    "uncollectible": ", invoice marked uncollectible",
-    "void": ", invoice voided",
+    "leave_open": "invoice stays open",
+    "uncollectible": "invoice marked uncollectible",
+    "void": "invoice voided",
 }
+STRIPE_ENDS = {
+    "unknown": "What follows is set in Stripe",
+    "cancel": "Stripe cancels the subscription",
+    "unpaid": "Stripe marks the subscription as unpaid",
+    "past_due": "Subscription stays past due",
+    "pause": "Stripe pauses the subscription",
+}
+ACCESS_STEPS = {
+    "banner": "Access goes on, with a notice",
+    "limited": "Access is limited",
+    "revoked": "Access is revoked",
+}
+NEEDS: dict[CustomerNeed, str] = {
+    "new_card": "Only a new payment method helps now",
+    "authentication": "Only the customer's confirmation helps now",
+    "no_method": "Only a payment method helps now",
+}
+ICONS = {
+    "failure": "x-mark",
+    "retry": "clock",
+    "stripe": "clock",
+    "mail": "envelope",
+    "access": "lock-closed",
+    "wait": "credit-card",
+    "end": "no-symbol",
+}
+"""The kinds of steps; of several at one moment the one listed first comes first."""
+ORDER = tuple(ICONS)
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewStep:
-    """One dated step. `kind` is failure, retry, wait or end; `day` counts from the failure."""
+    """One dated step; `kind` is one of ORDER, `day` counts from the failure.
+
+    `is_assumed` marks what only Stripe knows: a day that is near, and no hour.
+    """
 
     kind: str
     title: str
@@ -41,14 +73,20 @@ class PreviewStep:
     day: int
     is_weekend: bool
     detail: str = ""
+    is_assumed: bool = False
+
+    @property
+    def icon_name(self) -> str:
+        return ICONS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The steps of one sample failure, and what to think about before saving."""
+    """The steps of one sample failure, what was assumed, and what to think about before saving."""
 
-    rules: RetryRules
+    ends_canceled: bool
     steps: tuple[PreviewStep, ...]
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -57,71 +95,142 @@ class Preview:
         return next((step for step in self.steps if step.kind == "end"), None)
 
 
-def preview_of(rules: RetryRules, *, code: str, zone: ZoneInfo, now: dt.datetime) -> Preview:
-    """Return what happens to a card payment that fails now with a decline code.
+def preview_of(
+    book: Rulebook, *, sample: Sample, stripe: ProviderNotes, zone: ZoneInfo, now: dt.datetime
+) -> Preview:
+    """Return what happens to a payment that fails now.
 
-    `zone` stands for the customer's. Stripe's own retries have no dates before Stripe names them.
+    `zone` stands for the customer's. `stripe` is what was noted of Stripe's own settings: it names
+    no date beyond its next try, so where it retries its tries are spread over its window.
     """
-    facts = _facts(code, zone, now)
-    ahead = course(facts=facts, rules=rules, now=now)
+    rules = book.retry.for_invoice(recurring=sample.recurring)
+    is_ours = rules.engine == "recoup"
+    by_stripe: tuple[dt.datetime, ...] = ()
+    if not is_ours and not sample.is_debit:
+        by_stripe = assumed_times(stripe, first_failed_at=now)
+    facts = sample_facts(sample, zone, now, provider_has_retries=not is_ours and sample.is_debit)
+    found = outlook(
+        facts=facts,
+        book=book,
+        now=now,
+        offer=_offer(book),
+        provider_tries=by_stripe,
+        provider_cancels=stripe.subscription_end == "cancel",
+    )
+    maker = _Maker(now, zone)
+    steps = [
+        maker.step("failure", "Payment fails", now),
+        *_tries(maker, found.course),
+        *_mails_and_access(maker, found),
+        *_end(maker, found.course, rules, sample, stripe),
+    ]
     return Preview(
-        rules, tuple(_steps(facts, rules, ahead, zone)), tuple(_warnings(rules, ahead.tries, now))
+        sample.recurring and rules.final_action == "cancel",
+        tuple(sorted(steps, key=lambda step: (step.at, ORDER.index(step.kind)))),
+        tuple(_notes(book, rules, sample, stripe)),
+        tuple(_warnings(found.course.tries, now)),
     )
 
 
-def _facts(code: str, zone: ZoneInfo, now: dt.datetime) -> CaseFacts:
-    card = Method("pm_sample", brand="visa", last4="4242", fingerprint="sample")
-    failure = PaymentTry(
-        at=now,
-        succeeded=False,
-        decline=Decline("card_declined", code),
-        method_reference=card.reference,
-        fingerprint=card.fingerprint,
-    )
-    return CaseFacts(
-        invoice_status="open",
-        amount_remaining=Money(4900, "usd"),
-        first_failed_at=now,
-        tries=(failure,),
-        retries_made=0,
-        method=card,
-        zone=str(zone),
-        subscription_status="past_due",
-        provider_has_retries=False,
-        card_tries=(now,),
-    )
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    start: dt.datetime
+    zone: ZoneInfo
+
+    def step(
+        self, kind: str, title: str, at: dt.datetime, detail: str = "", *, assumed: bool = False
+    ) -> PreviewStep:
+        local = at.astimezone(self.zone)
+        day = (local.date() - self.start.astimezone(self.zone).date()).days
+        return PreviewStep(kind, title, local, day, local.weekday() >= 5, detail, assumed)
 
 
-def _steps(
-    facts: CaseFacts, rules: RetryRules, ahead: Course, zone: ZoneInfo
-) -> Iterator[PreviewStep]:
-    start = facts.first_failed_at
-    first_day = start.astimezone(zone).date()
+def _offer(book: Rulebook) -> str:
+    """Choose an offer whose access the merchant's rules take, if they name some."""
+    return book.access.offers[0] if book.access and book.access.offers else ""
 
-    def step(kind: str, title: str, at: dt.datetime, detail: str = "") -> PreviewStep:
-        local = at.astimezone(zone)
-        day = (local.date() - first_day).days
-        return PreviewStep(kind, title, local, day, local.weekday() >= 5, detail)
 
-    yield step("failure", "Payment fails", start)
-    if rules.engine != "recoup":
-        return
-    last = start
+def _tries(maker: _Maker, ahead: Course) -> Iterator[PreviewStep]:
     for planned in ahead.tries:
         on_payday = any(reason.code == "payday" for reason in planned.reasons)
         title = f"Retry {planned.number}" if planned.number else "Backup card"
-        yield step("retry", title, planned.due_at, "Near payday" if on_payday else "")
-        last = planned.due_at
-    if ahead.ends_at is None:
+        yield maker.step("retry", title, planned.due_at, "Near payday" if on_payday else "")
+    for at in ahead.provider_tries:
+        yield maker.step("stripe", "Try by Stripe", at, assumed=True)
+
+
+def _mails_and_access(maker: _Maker, found: Outlook) -> Iterator[PreviewStep]:
+    for mail in found.mails:
+        yield maker.step("mail", f"Email: {KINDS[mail.step.kind].title}", mail.at, mail.why)
+    for one in found.access:
+        yield maker.step("access", ACCESS_STEPS[one.state], one.due_at, one.why)
+
+
+def _end(
+    maker: _Maker, ahead: Course, rules: RetryRules, sample: Sample, stripe: ProviderNotes
+) -> Iterator[PreviewStep]:
+    for wait in ahead.waits:
+        if wait.until > wait.at:
+            why = wait.reasons[0].text if wait.reasons else ""
+            detail = f"{why} A new one is charged at once.".lstrip()
+            yield maker.step("wait", NEEDS[wait.what], wait.at, detail)
+    if ahead.ends_at is None or ahead.end is None:
         return
-    if ahead.ends_at > last:
-        yield step("wait", "Only a new card helps now", last, "Charged at once when it comes")
-    title = f"{SUBSCRIPTION_ENDS[rules.final_action]}{INVOICE_ENDS[rules.invoice_action]}"
-    yield step("end", title, ahead.ends_at, "If nothing was paid")
+    if rules.engine == "recoup":
+        title = INVOICE_ENDS[rules.invoice_action]
+        if sample.recurring:
+            invoice = "" if rules.invoice_action == "leave_open" else f", {title}"
+            title = f"{SUBSCRIPTION_ENDS[rules.final_action]}{invoice}"
+        yield maker.step("end", title[0].upper() + title[1:], ahead.ends_at, "If nothing was paid")
+    elif ahead.provider_tries:
+        title = STRIPE_ENDS[stripe.subscription_end if sample.recurring else "unknown"]
+        yield maker.step("end", title, ahead.ends_at, "If nothing was paid", assumed=True)
 
 
-def _warnings(rules: RetryRules, tries: tuple[PlannedTry, ...], now: dt.datetime) -> Iterator[str]:
-    if rules.engine != "recoup" or not tries:
+def _notes(
+    book: Rulebook, rules: RetryRules, sample: Sample, stripe: ProviderNotes
+) -> Iterator[str]:
+    """Say what was assumed, and what is not on the line because it was not chosen."""
+    if rules.engine != "recoup":
+        yield from _on_stripe(rules, sample, stripe)
+    if not sample.recurring and book.retry.engine != "stripe" and rules.engine == "stripe":
+        yield "One-off invoices are left to Stripe: their switch is off."
+    if sample.recurring and book.retry.engine != "stripe" and not book.retry.recurring:
+        yield "Subscriptions and payment plans are left to Stripe: their switch is off."
+    if not book.mails.on:
+        yield "No emails: none is switched on under Settings, Emails."
+    if not sample.recurring:
+        yield "A one-off invoice takes no access."
+    elif book.access is None or book.access.revoke == "never":
+        yield "A failed payment takes no access: that is off under Settings, Customer Payments."
+    elif book.access.offers is not None or any(one.offers for one in book.access.ladders):
+        yield "Access differs by offer; shown is one whose access is taken."
+
+
+def _on_stripe(rules: RetryRules, sample: Sample, stripe: ProviderNotes) -> Iterator[str]:
+    if sample.is_debit:
+        yield "Stripe retries bank debits by a switch of its own, which is not noted here: no dates."
+        return
+    if stripe.schedule == "off":
+        yield "You noted that Stripe's retries are off: it does not try again."
+        return
+    tries, days = stripe.assumed_tries, stripe.assumed_days
+    count = f"{tries} {'try' if tries == 1 else 'tries'} in {days} days"
+    source = "as you noted" if stripe.is_complete else "as far as noted, else Stripe's default"
+    yield (
+        "Stripe chooses its times itself and names only the next one."
+        f" Its tries are shown evenly spread: {count}, {source}."
+    )
+    if rules.engine == "gaps":
+        yield (
+            "Recoup tries between them by its schedule, never within"
+            f" {rules.gap_hours} hours of Stripe's next try. With other times of Stripe's, its days"
+            " move too."
+        )
+
+
+def _warnings(tries: Sequence[PlannedTry], now: dt.datetime) -> Iterator[str]:
+    if not tries:
         return
     days = (tries[-1].due_at - now).days
     if days >= MONTH_DAYS:

@@ -8,13 +8,17 @@ from django.urls import reverse
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest
+from apps.dunning.limits import DEBIT_SCHEMES
 from apps.dunning.presets import PRESETS
-from apps.dunning.rules import RetryRules
+from apps.dunning.provider_notes import ProviderNotes
+from apps.retry_settings.extras import rulebook
 from apps.retry_settings.forms import GROUPS, RetryRulesForm
 from apps.retry_settings.forms.draft import Draft
+from apps.retry_settings.forms.notes import StripeNotesForm
 from apps.retry_settings.forms.preview import Preview, preview_of
+from apps.retry_settings.forms.sample import Sample, debit_choices
 from apps.retry_settings.forms.words import in_words
-from apps.retry_settings.services import SettingsChanged
+from apps.retry_settings.services import SettingsChanged, stripe_notes
 
 
 def posted(request: HttpRequest) -> Draft:
@@ -26,12 +30,35 @@ def sample_preview(request: MerchantRequest, form: RetryRulesForm) -> Preview | 
     """Return what a draft leads to; None while it has errors."""
     if not form.is_valid():
         return None
-    rules: RetryRules = form.cleaned_data["rules"]
-    codes = {group.key: group.sample for group in GROUPS}
-    sample = request.POST.get("sample", "funds")
+    merchant = request.merchant
     return preview_of(
-        rules, code=codes.get(sample, sample), zone=request.merchant.zone, now=clock.now()
+        rulebook(merchant, form.cleaned_data["rules"]),
+        sample=_sample(request),
+        stripe=_stripe(request),
+        zone=merchant.zone,
+        now=clock.now(),
     )
+
+
+def _sample(request: MerchantRequest) -> Sample:
+    """Return the payment that was chosen to be shown; one nobody offers is the usual one."""
+    codes = {group.key: group.sample for group in GROUPS}
+    reason = request.POST.get("sample", "funds")
+    method = request.POST.get("sample_method", "")
+    return Sample(
+        code=codes.get(reason, reason),
+        method=method if method in DEBIT_SCHEMES else "card",
+        recurring=request.POST.get("sample_kind") != "one_off",
+    )
+
+
+def _stripe(request: MerchantRequest) -> ProviderNotes:
+    """Return Stripe's settings as the panel on the page says, kept or not; else as they are kept."""
+    form = StripeNotesForm(request.POST, prefix="stripe")
+    if "stripe-schedule" in request.POST and form.is_valid():
+        notes: ProviderNotes = form.cleaned_data["notes"]
+        return notes
+    return stripe_notes(request.merchant)
 
 
 def editor_context(
@@ -52,6 +79,9 @@ def editor_context(
         "preview": sample_preview(request, form),
         "presets": [preset for preset in PRESETS.values() if preset.rules.engine == "recoup"],
         "sample": request.POST.get("sample", "funds"),
+        "sample_kind": request.POST.get("sample_kind", ""),
+        "sample_method": request.POST.get("sample_method", ""),
+        "debit_choices": debit_choices(),
         "may_change": request.role.covers(Role.ADMIN),
         "changed": changed,
         "conflict": conflict,
