@@ -2,21 +2,22 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
 from apps.dunning.facts import CaseFacts, Method
 from apps.dunning.money import Money
+from apps.dunning.outlook import Rulebook
 from apps.dunning.replay import PastFailure, Replayed, replay
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import payment_try
 from apps.recovery.models import RecoveryCase, Try
 
 DAYS = 90
-MOST_CASES = 300
-"""Each is followed twice, decision by decision: some milliseconds."""
-SHOWN = 25
+MOST_CASES = 500
+"""Each is followed twice, decision by decision: about three milliseconds."""
+SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,59 +34,99 @@ class Change:
         return self.now != self.then
 
     @property
-    def size(self) -> tuple[bool, float]:
-        """How much it changes: money that had come too late first, then the days of the end."""
+    def moves_mails(self) -> bool:
+        return self.now.mails != self.then.mails
+
+    @property
+    def moves_access(self) -> bool:
+        return self.now.revoked_at != self.then.revoked_at
+
+    @property
+    def size(self) -> tuple[bool, bool, float]:
+        """How much it changes: money that had come too late first, then access, then the end."""
         ends = (self.now.ends_at, self.then.ends_at)
         moved = abs((ends[1] - ends[0]).total_seconds()) if ends[0] and ends[1] else 0.0
-        return self.then.too_late, moved + abs(self.then.tries - self.now.tries)
+        return self.then.too_late, self.moves_access, moved + abs(self.then.tries - self.now.tries)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What one set of rules comes to over all that was replayed; `days` is the mean to the end."""
+
+    tries: int
+    mails: int
+    revoked: int
+    days: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What would change. `total` failures there were; `looked_at` of them, the newest, replayed."""
+    """What would change. `total` failures there were; `looked_at` of them, the newest, replayed.
+
+    `in_segments` more follow a segment's own rules and are left out. `changes` are the largest of
+    `changed`; `mails_moved` and `access_moved` of those have other dates.
+    """
 
     total: int
+    in_segments: int
     looked_at: int
-    tries_now: int
-    tries_then: int
-    days_now: float | None
-    days_then: float | None
+    now: Sums
+    then: Sums
     changed: int
+    mails_moved: int
+    access_moved: int
     too_late: int
     too_late_amounts: tuple[Money, ...]
     changes: tuple[Change, ...]
 
+    @property
+    def unlisted(self) -> int:
+        return self.changed - len(self.changes)
+
 
 def history(
-    *, merchant: Merchant, current: RetryRules, edited: RetryRules, now: dt.datetime
+    *, merchant: Merchant, saved: Rulebook, edited: RetryRules, now: dt.datetime
 ) -> History:
-    """Replay the failures that no segment of its own took, newest first; four queries."""
-    cases = (
-        RecoveryCase.objects.for_merchant(merchant)
-        .filter(failed_at__gte=now - dt.timedelta(days=DAYS))
-        .exclude(rules__policy__gt="")
-        .order_by("-failed_at", "-id")
+    """Replay the failures that no segment of its own took, newest first; five queries.
+
+    Mails and access follow today's settings, as if they had stood all the time.
+    """
+    failures = RecoveryCase.objects.for_merchant(merchant).filter(
+        failed_at__gte=now - dt.timedelta(days=DAYS)
     )
+    cases = failures.exclude(rules__policy__gt="").order_by("-failed_at", "-id")
     total = cases.count()
     looked_at = list(cases[:MOST_CASES])
-    changes = [
-        Change(case, name, replay(past, current), replay(past, edited))
+    current = replace(saved, mails=saved.mails.as_if_always_on())
+    then = replace(current, retry=edited)
+    found = [
+        Change(case, name, replay(past, current), replay(past, then))
         for case, name, past in _past(merchant, looked_at)
     ]
-    late = [one.case for one in changes if one.then.too_late]
+    late = [one.case for one in found if one.then.too_late]
+    changed = [one for one in found if one.is_any]
     return History(
         total=total,
-        looked_at=len(changes),
-        tries_now=sum(one.now.tries for one in changes),
-        tries_then=sum(one.then.tries for one in changes),
-        days_now=_mean_days((one.case, one.now) for one in changes),
-        days_then=_mean_days((one.case, one.then) for one in changes),
-        changed=sum(one.is_any for one in changes),
+        in_segments=failures.count() - total,
+        looked_at=len(found),
+        now=_sums((one.case, one.now) for one in found),
+        then=_sums((one.case, one.then) for one in found),
+        changed=len(changed),
+        mails_moved=sum(one.moves_mails for one in changed),
+        access_moved=sum(one.moves_access for one in changed),
         too_late=len(late),
         too_late_amounts=_amounts(late),
-        changes=tuple(
-            sorted((one for one in changes if one.is_any), key=lambda one: one.size, reverse=True)
-        )[:SHOWN],
+        changes=tuple(sorted(changed, key=lambda one: one.size, reverse=True)[:SHOWN]),
+    )
+
+
+def _sums(found: Iterable[tuple[RecoveryCase, Replayed]]) -> Sums:
+    pairs = list(found)
+    return Sums(
+        tries=sum(one.tries for _, one in pairs),
+        mails=sum(len(one.mails) for _, one in pairs),
+        revoked=sum(one.revoked_at is not None for _, one in pairs),
+        days=_mean_days(pairs),
     )
 
 
@@ -113,7 +154,9 @@ def _past(
         customer = customers.get(case.stripe_customer_id)
         zone = (customer.time_zone if customer else "") or merchant.time_zone
         paid_at = case.closed_at if case.status == RecoveryCase.Status.RECOVERED else None
-        past = PastFailure(_facts(case, first.get(case.stripe_invoice_id), zone), paid_at)
+        past = PastFailure(
+            _facts(case, first.get(case.stripe_invoice_id), zone), paid_at, case.stripe_product_id
+        )
         yield case, customer.display_name if customer else case.stripe_customer_id, past
 
 

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
+from apps.dunning.access import AccessRules
 from apps.dunning.forecast import course
+from apps.dunning.mails.kinds import MailKind
+from apps.dunning.mails.rules import MailRules
+from apps.dunning.outlook import Rulebook
 from apps.dunning.policy import plan
 from apps.dunning.presets import DAYS_3_5_7, KAJABI, RECOMMENDED, SEED_TABLE, STRIPE_SMART
 from apps.dunning.replay import PastFailure, replay
@@ -63,7 +67,7 @@ class TestReplay:
     def test_tries_stop_with_the_payment(self, paid_after, tries, too_late):
         paid_at = FAILED_AT + days(paid_after) if paid_after else None
 
-        found = replay(PastFailure(case("generic_decline"), paid_at), DAYS_3_5_7)
+        found = replay(PastFailure(case("generic_decline"), paid_at), Rulebook(DAYS_3_5_7))
 
         assert (found.tries, found.too_late) == (tries, too_late)
         assert found.ends_at == datetime(2026, 11, 9, 15, tzinfo=UTC)
@@ -74,4 +78,21 @@ class TestReplay:
             case("generic_decline", recurring=False, provider_next_try_at=FAILED_AT + days(2))
         )
 
-        assert replay(past, rules).tries == 0
+        assert replay(past, Rulebook(rules)).tries == 0
+
+    @pytest.mark.parametrize(
+        ("paid_after", "mails", "revoked_after"),
+        [(None, 1, 4), (5, 1, 4), (3, 1, None), (0.1, 0, None)],
+    )
+    def test_mails_and_access_stop_with_the_payment(self, paid_after, mails, revoked_after):
+        paid_at = FAILED_AT + days(paid_after) if paid_after else None
+        book = Rulebook(
+            DAYS_3_5_7,
+            MailRules(on={MailKind.FAILED_1: FAILED_AT}, days={MailKind.FAILED_1: 1}),
+            AccessRules(revoke="first_failure", grace_days=4),
+        )
+
+        found = replay(PastFailure(case("generic_decline"), paid_at), book)
+
+        assert len(found.mails) == mails
+        assert found.revoked_at == (FAILED_AT + days(revoked_after) if revoked_after else None)

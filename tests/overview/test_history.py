@@ -7,13 +7,17 @@ from django.urls import reverse
 
 from apps import clock
 from apps.accounts.models import Role
-from apps.dunning.presets import DAYS_3_5_7, KAJABI, RECOMMENDED
+from apps.customer_payments.services import save_settings
+from apps.dunning.access import AccessRules
+from apps.dunning.presets import DAYS_3_5_7, KAJABI, PRESETS, RECOMMENDED
 from apps.dunning.segments import Segment
+from apps.overview import history
 from apps.retry_settings.forms import draft_of
 from apps.retry_settings.models import RetrySettings
 from apps.retry_settings.services import save_policy, save_rules
 from tests.accounts.factories import MembershipFactory
 from tests.customers.factories import CustomerFactory
+from tests.dunning_emails.factories import MailTemplateFactory
 from tests.recovery.factories import CaseFactory, TryFactory
 from tests.subscriptions.factories import SubscriptionFactory
 
@@ -83,10 +87,11 @@ class TestHistory:
         page = text(ask(client, DAYS_3_5_7))
 
         assert "In the last 90 days 2 payments failed that no segment took." in page
+        assert "1 more follows the rules of a segment and is left out." in page
         assert "Retries due before the payment came 4 3" in page
         assert "Days until it ends, if unpaid 20.9 6.9" in page or "21.0 7.0" in page
         assert "2 cases would go differently" in page
-        assert "4 retries, then 3." in page
+        assert "Retries 4 3 Emails none none Access ends never never Given up Oct 30 Oct 16" in page
         assert RetrySettings.objects.get().rules["name"] == "kajabi"
 
     def test_warns_of_money_that_came_after_the_edited_end(self, client, merchant):
@@ -106,6 +111,53 @@ class TestHistory:
             in page
         )
         assert "Paid after that" in page
+
+    def test_mails_and_access_move_with_the_schedule(self, client, merchant):
+        case = failure(merchant)
+        failure(merchant, status="recovered", end_reason="paid", closed_at=case.failed_at + DAY / 2)
+        MailTemplateFactory(merchant=merchant, kind="final_notice", on_since=NOW)
+        save_settings(
+            merchant=merchant,
+            revoke_on_failure=True,
+            grant_on_success=True,
+            details=AccessRules(revoke="tries_used_up"),
+            expected_version=0,
+            user=None,
+            now=NOW,
+        )
+
+        page = text(ask(client, DAYS_3_5_7))
+
+        assert "Emails due before the payment came 1 1" in page
+        assert "Customers who lose access before it came 1 1" in page
+        assert "Emails on other days: 1. Access on another day: 1." in page
+        assert (
+            "Retries 4 3 Emails Oct 28 Oct 14 Access ends Oct 30 Oct 16 Given up Oct 30 Oct 16"
+            in page
+        )
+
+    def test_where_stripe_retries_now_its_dates_are_not_made_up(self, client, merchant):
+        failure(merchant)
+
+        stored = RetrySettings.objects.get()
+        stored.rules = PRESETS["stripe_smart"].rules.to_json()
+        stored.save()
+        page = text(ask(client, DAYS_3_5_7))
+
+        assert "Retries due before the payment came by Stripe 3" in page
+        assert "Emails due before the payment came not known 0" in page
+        assert "Given up not known Oct 16" in page
+
+    def test_is_bounded_and_says_what_it_left_out(self, client, merchant, monkeypatch):
+        monkeypatch.setattr(history, "MOST_CASES", 12)
+        for _ in range(14):
+            failure(merchant)
+
+        page = text(ask(client, DAYS_3_5_7))
+
+        assert "The newest 12 are replayed, older ones are left out." in page
+        assert "12 cases would go differently" in page
+        assert "Listed are the 10 that change most." in page
 
     def test_the_same_rules_change_nothing(self, client, merchant):
         failure(merchant)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from apps.dunning.mails.kinds import KINDS, MailKind
 
@@ -39,3 +39,7 @@ class MailRules:
         """Tell whether a kind was on already when the thing it is about happened."""
         started = self.on.get(kind)
         return started is not None and started <= since
+
+    def as_if_always_on(self) -> MailRules:
+        """Return rules by which what is on now had been on for every failure of the past."""
+        return replace(self, on=dict.fromkeys(self.on, datetime.min.replace(tzinfo=UTC)))

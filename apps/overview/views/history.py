@@ -9,6 +9,7 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.rules import RetryRules
 from apps.overview.history import DAYS, history
+from apps.retry_settings.extras import rulebook
 from apps.retry_settings.forms import RetryRulesForm
 from apps.retry_settings.forms.words import in_words
 from apps.retry_settings.services import stored_rules
@@ -30,11 +31,17 @@ def history_preview(request: MerchantRequest) -> HttpResponse:
         "edited_words": in_words(edited) if edited else "",
         "days": DAYS,
         "found": (
-            history(merchant=request.merchant, current=current, edited=edited, now=clock.now())
+            history(
+                merchant=request.merchant,
+                saved=rulebook(request.merchant, current),
+                edited=edited,
+                now=clock.now(),
+            )
             if edited and edited.engine == "recoup"
             else None
         ),
         "is_compared": current.engine == "recoup",
+        "unknown_dates": current.engine != "recoup",
     }
     name = "_history.html" if wants_fragment(request) else "history.html"
     return render(request, f"overview/{name}", context)
