@@ -28,6 +28,13 @@ DEFAULT_DAYS = {"unknown": 14, "smart": 14, "custom": 14, "off": 0}
 weeks. A custom schedule has none: its most, three, in the same two weeks are ours.
 """
 
+_SUBSCRIPTION_ENDS = {
+    "cancel": "Stripe cancels the subscription",
+    "unpaid": "Stripe marks the subscription as unpaid",
+    "past_due": "The subscription stays past due",
+    "pause": "Stripe pauses the subscription",
+}
+
 _STATUS_OF_END = {
     "cancel": "canceled",
     "unpaid": "unpaid",
@@ -98,6 +105,29 @@ def assumed_times(notes: ProviderNotes, *, first_failed_at: datetime) -> tuple[d
     """
     tries, window = notes.assumed_tries, timedelta(days=notes.assumed_days)
     return tuple(first_failed_at + window * number / tries for number in range(1, tries + 1))
+
+
+def last_day(
+    notes: ProviderNotes, *, first_failed_at: datetime, next_try_at: datetime | None
+) -> datetime | None:
+    """Return the moment by which Stripe's last try is made; None where its retries are off.
+
+    A try it has named counts, also beyond the window that was noted.
+    """
+    if notes.schedule == "off" and next_try_at is None:
+        return None
+    end = first_failed_at + timedelta(days=notes.assumed_days)
+    return max(end, next_try_at) if next_try_at else end
+
+
+def provider_end(notes: ProviderNotes, *, recurring: bool) -> str:
+    """Say what Stripe does after its last try, as noted; "" where it is not."""
+    if not recurring or notes.subscription_end == "unknown":
+        return ""
+    invoice = ", and the invoice is marked uncollectible"
+    return _SUBSCRIPTION_ENDS[notes.subscription_end] + (
+        invoice if notes.invoice_end == "uncollectible" else ""
+    )
 
 
 def mismatches(notes: ProviderNotes, seen: Iterable[SeenAtProvider]) -> list[Mismatch]:

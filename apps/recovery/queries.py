@@ -19,9 +19,11 @@ from apps.dunning.facts import CaseFacts
 from apps.dunning.forecast import course
 from apps.dunning.money import Money
 from apps.dunning.policy import check_before_charge, plan
+from apps.dunning.provider_notes import last_day, provider_end
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, RecoveryCaseQuerySet, Try
+from apps.retry_settings.services import stripe_notes
 
 Status, Step = RecoveryCase.Status, RecoveryCase.Step
 
@@ -88,12 +90,25 @@ SORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class StripeEnd:
+    """By when Stripe's last try is made, by its window as noted or by default.
+
+    `text` is what it does then, "" where that is not noted.
+    """
+
+    at: dt.datetime
+    text: str
+    is_noted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaseDetail:
     """Everything the page of one case shows; tries and attempts oldest first, events newest first.
 
     `plan` are the tries still to come if each fails for the same reason; the first one is the
     scheduled attempt where there is one. `ends_at` is when Recoup then gives up, None where that is
-    Stripe's to say. `retry_blocked` is "" when Retry now may be offered.
+    Stripe's to say: `stripe_end` is then when its last try is made, as far as its settings are
+    noted. `retry_blocked` is "" when Retry now may be offered.
     """
 
     case: RecoveryCase
@@ -106,6 +121,7 @@ class CaseDetail:
     plan: tuple[PlannedTry, ...]
     retry_blocked: str
     ends_at: dt.datetime | None = None
+    stripe_end: StripeEnd | None = None
 
     @property
     def in_flight(self) -> Attempt | None:
@@ -128,10 +144,12 @@ def case_detail(*, merchant: Merchant, case_id: int, now: dt.datetime) -> CaseDe
     rules = RetryRules.from_json(case.rules)
     facts = stored_facts(case=case, now=now)
     is_open = case.status == RecoveryCase.Status.OPEN
-    is_ours = is_open and case.engine == RecoveryCase.Engine.RECOUP
+    # A held case ends only after somebody lets it go on.
+    is_ours = is_open and case.engine == RecoveryCase.Engine.RECOUP and case.held_at is None
     return CaseDetail(
         case=case,
         ends_at=course(facts=facts, rules=rules, now=now).ends_at if facts and is_ours else None,
+        stripe_end=stripe_end(case=case, facts=facts, now=now),
         customer=Customer.objects.for_merchant(merchant)
         .filter(stripe_customer_id=case.stripe_customer_id)
         .first(),
@@ -147,6 +165,21 @@ def case_detail(*, merchant: Merchant, case_id: int, now: dt.datetime) -> CaseDe
         plan=plan(facts=facts, rules=rules, now=now) if facts and is_open else (),
         retry_blocked=retry_blocked(case=case, now=now, facts=facts),
     )
+
+
+def stripe_end(
+    *, case: RecoveryCase, facts: CaseFacts | None, now: dt.datetime
+) -> StripeEnd | None:
+    """Say when Stripe's tries for an open case end; None where it makes none, or they are over."""
+    is_stripes = case.status == Status.OPEN and case.engine != RecoveryCase.Engine.RECOUP
+    if not is_stripes or facts is None or not facts.provider_has_retries:
+        return None
+    notes = stripe_notes(case.merchant)
+    at = last_day(notes, first_failed_at=case.failed_at, next_try_at=facts.provider_next_try_at)
+    if at is None or at <= now:
+        return None
+    text = provider_end(notes, recurring=bool(case.stripe_subscription_id))
+    return StripeEnd(at, text, is_noted=bool(notes.window_days))
 
 
 def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | None = None) -> str:

@@ -1,6 +1,8 @@
 """The rules of a case are frozen; only a person's word, with a number, gives it newer ones."""
 
+import re
 from dataclasses import replace
+from html import unescape
 from io import StringIO
 
 import pytest
@@ -10,7 +12,8 @@ from django.urls import reverse
 from apps import clock
 from apps.accounts.models import AuditEntry, Role
 from apps.dunning.facts import Decline
-from apps.dunning.presets import KAJABI, RECOMMENDED
+from apps.dunning.presets import KAJABI, RECOMMENDED, SEED_TABLE, STRIPE_SMART
+from apps.dunning.provider_notes import ProviderNotes
 from apps.dunning.rules import RetryRules
 from apps.dunning.segments import Segment
 from apps.recovery.models import CaseEvent
@@ -18,10 +21,11 @@ from apps.recovery.services import (
     CountChanged,
     apply_rules_to_open_cases,
     cases_to_read,
+    hold_case,
     observe_invoice,
     refresh_case,
 )
-from apps.retry_settings.services import save_policy, save_rules
+from apps.retry_settings.services import save_policy, save_rules, save_stripe_notes
 from tests.accounts.factories import MembershipFactory, MerchantFactory
 from tests.recovery.builders import DAY, FAILED_AT, an_invoice, failed_try
 from tests.recovery.factories import CaseFactory
@@ -134,22 +138,105 @@ class TestPage:
 
 
 class TestTheCaseSaysHowItEnds:
+    """The day of the last try and what follows, for every engine."""
+
+    def page(self, client, case):
+        client.force_login(MembershipFactory(merchant=case.merchant).user)
+        found = client.get(reverse("recovery:case", args=[case.pk])).content.decode()
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", found)).split())
+
+    def open_case(self, merchant, stripe, rules, **changes):
+        change_rules(merchant, rules)
+        invoice = replace(stripe.invoice, **changes)
+        return observe_invoice(merchant=merchant, invoice=invoice, now=FAILED_AT)
+
     @pytest.mark.parametrize(
         ("rules", "words"),
         [
-            (replace(RECOMMENDED, final_action="cancel"), "Canceled on"),
-            (RECOMMENDED, "Recoup stops on"),
+            (replace(KAJABI, final_action="cancel"), "Canceled on Nov 23 if unpaid."),
+            (replace(KAJABI, final_action="pause"), "Recoup stops on Nov 23 if unpaid."),
+            (RECOMMENDED, "Recoup stops on Nov 23 if unpaid."),
         ],
     )
-    def test_on_its_page(self, client, merchant, stripe, rules, words):
-        change_rules(merchant, rules)
-        case = observe_invoice(merchant=merchant, invoice=stripe.invoice, now=FAILED_AT)
-        client.force_login(MembershipFactory(merchant=merchant).user)
-
-        page = client.get(reverse("recovery:case", args=[case.pk])).content.decode()
+    def test_recoups_own(self, client, merchant, stripe, rules, words):
+        page = self.page(client, self.open_case(merchant, stripe, rules))
 
         assert words in page
-        assert "if unpaid." in page
+        assert "Stripe's last try" not in page
+
+    def test_a_short_schedule_ends_with_the_customers_time_not_with_the_last_try(
+        self, client, merchant, stripe
+    ):
+        rules = replace(SEED_TABLE, table={"funds": SEED_TABLE.table["funds"][:1]})
+        rules = replace(rules, steps=KAJABI.steps)
+
+        page = self.page(client, self.open_case(merchant, stripe, rules))
+
+        assert "Recoup stops on Nov 23 if unpaid." in page
+        assert re.search(r"If all retries fail Subscription stays past due Mon, Nov 23", page)
+
+    @pytest.mark.parametrize("engine", ["stripe", "gaps"])
+    @pytest.mark.parametrize(
+        ("notes", "words"),
+        [
+            (
+                ProviderNotes("smart", 8, 21, "cancel"),
+                (
+                    "Stripe's last try: by Nov 23 , as you noted its settings."
+                    " Stripe cancels the subscription."
+                ),
+            ),
+            (
+                ProviderNotes("smart", 8, 7, "unpaid", "uncollectible"),
+                (
+                    "Stripe's last try: by Nov 9 , as you noted its settings. Stripe marks the"
+                    " subscription as unpaid, and the invoice is marked uncollectible."
+                ),
+            ),
+            (
+                None,
+                (
+                    "Stripe's last try: by Nov 16 , if its default of two weeks is set. Note what is"
+                    " set . What follows is set in Stripe."
+                ),
+            ),
+        ],
+    )
+    def test_stripes_by_its_window(self, client, merchant, stripe, engine, notes, words):
+        if notes:
+            save_stripe_notes(merchant=merchant, notes=notes, user=None, now=NOW)
+        rules = STRIPE_SMART if engine == "stripe" else replace(KAJABI, engine="gaps")
+
+        case = self.open_case(merchant, stripe, rules)
+
+        assert case.engine == engine
+        assert words in self.page(client, case)
+        assert "Recoup stops" not in self.page(client, case)
+
+    def test_a_try_stripe_named_beyond_the_noted_window_counts(self, client, merchant, stripe):
+        notes = ProviderNotes("smart", 8, 7)
+        save_stripe_notes(merchant=merchant, notes=notes, user=None, now=NOW)
+
+        case = self.open_case(
+            merchant, stripe, STRIPE_SMART, next_payment_attempt=FAILED_AT + 10 * DAY
+        )
+
+        assert "Stripe's last try: by Nov 12 ," in self.page(client, case)
+
+    def test_no_day_is_promised_once_stripe_has_stopped(self, client, merchant, stripe):
+        case = self.open_case(merchant, stripe, STRIPE_SMART)
+        case.seen = case.seen | {"auto_advance": False, "next_payment_attempt": None}
+        case.save()
+
+        assert "Stripe's last try" not in self.page(client, case)
+
+    def test_a_held_case_ends_on_no_day(self, client, merchant, stripe):
+        case = self.open_case(merchant, stripe, KAJABI)
+        user = MembershipFactory(merchant=merchant).user
+        hold_case(merchant=merchant, case_id=case.pk, user=user, note="Talks with us", now=NOW)
+        case.refresh_from_db()
+
+        assert "if unpaid." not in self.page(client, case)
 
 
 class TestExplainCase:
@@ -157,6 +244,14 @@ class TestExplainCase:
         out = StringIO()
         call_command("explain_case", name, stdout=out)
         return out.getvalue()
+
+    def test_prints_when_stripes_tries_end(self, merchant, stripe):
+        change_rules(merchant, STRIPE_SMART)
+        case = observe_invoice(merchant=merchant, invoice=stripe.invoice, now=FAILED_AT)
+
+        said = self.explain(str(case.pk))
+
+        assert "Stripe's last try by 2026-11-16 by its default: as set in Stripe." in said
 
     def test_prints_the_reasons_of_the_page(self, merchant, stripe):
         case = observe_invoice(merchant=merchant, invoice=stripe.invoice, now=FAILED_AT)

@@ -9,7 +9,7 @@ from apps.dunning.policy import check_before_charge, next_step
 from apps.dunning.rules import RetryRules
 from apps.dunning.words import words
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import stored_facts
+from apps.recovery.queries import stored_facts, stripe_end
 from apps.recovery.services.choosing import rules_in_words
 
 
@@ -42,6 +42,9 @@ def explanation(*, case: RecoveryCase, now: dt.datetime) -> Iterator[str]:
     if ahead.ends_at and ahead.end:
         ends = f"{ahead.end.final_action}, invoice: {ahead.end.invoice_action}"
         yield f"Ends {ahead.ends_at:%Y-%m-%d %H:%M} UTC if unpaid: {ends}."
+    elif stripes := stripe_end(case=case, facts=facts, now=now):
+        known = "as noted" if stripes.is_noted else "by its default"
+        yield f"Stripe's last try by {stripes.at:%Y-%m-%d} {known}: {stripes.text or 'as set in Stripe'}."
 
 
 def _said(decision: Decision) -> str:

@@ -81,7 +81,14 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     shown = shown_status(case, unsettled=in_flight.status if in_flight else "")
     by_stripe = _stripes_own(case, shown)
     ending = end_in_words(detail)
-    planned = planned_items(moments, by_stripe=by_stripe, steps=planned_steps(case), ending=ending)
+    planned = planned_items(
+        moments,
+        by_stripe=by_stripe,
+        steps=planned_steps(case),
+        ending=ending,
+        ends_at=detail.ends_at,
+        stripe_end=detail.stripe_end,
+    )
     return {
         "detail": detail,
         "case": case,
@@ -133,7 +140,8 @@ def method_card(method: Method | None) -> str:
 def end_in_words(detail: CaseDetail) -> str:
     """Return what happens if every try fails."""
     if detail.case.engine != Engine.RECOUP:
-        return gettext("As set in Stripe")
+        noted = detail.stripe_end.text if detail.stripe_end else ""
+        return noted or gettext("As set in Stripe")
     invoice = {
         "uncollectible": gettext("The invoice is marked uncollectible"),
         "void": gettext("The invoice is voided"),

@@ -12,6 +12,7 @@ from apps.dunning.presets import PRESETS
 from apps.dunning.words import method_name, words
 from apps.recovery.extras import PlannedStep
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.recovery.queries import StripeEnd
 
 Kind = CaseEvent.Kind
 SOON = 3
@@ -78,10 +79,13 @@ def planned_items(
     by_stripe: dt.datetime | None,
     steps: Sequence[PlannedStep] = (),
     ending: str = "",
+    ends_at: dt.datetime | None = None,
+    stripe_end: StripeEnd | None = None,
 ) -> tuple[Item, ...]:
     """Return what is still to come, latest first. `by_stripe` is when Stripe charges by itself.
 
-    `steps` are those of the apps above; `ending` is what follows the last retry if all fail.
+    `steps` are those of the apps above; `ending` is what Recoup does at `ends_at` if all fail.
+    `stripe_end` is the end where Stripe retries.
     """
     items = [_planned(gettext("Retry %(n)d planned") % {"n": number}, at) for number, at in moments]
     if by_stripe is not None:
@@ -90,10 +94,12 @@ def planned_items(
         Item("mute", one.icon_name, one.title, one.at, one.text, "", "", True, one.url, one.link)
         for one in steps
     ]
-    if moments and ending and by_stripe is None:
-        last = moments[-1][1]
-        title = gettext("If all retries fail")
-        items.append(Item("mute", "no-symbol", title, last, ending, planned=True))
+    if ends_at is not None:
+        title = gettext("If all retries fail") if moments else gettext("If it stays unpaid")
+        items.append(Item("mute", "no-symbol", title, ends_at, ending, planned=True))
+    elif stripe_end is not None:
+        title = gettext("Stripe's last try, at the latest")
+        items.append(Item("mute", "no-symbol", title, stripe_end.at, ending, planned=True))
     # The end stands after the retry it follows, though both have one moment.
     ordered = sorted(items, key=lambda item: (item.at, item.text == ending), reverse=True)
     return tuple(ordered)

@@ -9,7 +9,7 @@ from apps.dunning.decision import CustomerNeed, PlannedTry
 from apps.dunning.forecast import Course
 from apps.dunning.mails.kinds import KINDS
 from apps.dunning.outlook import Outlook, Rulebook, outlook
-from apps.dunning.provider_notes import ProviderNotes, assumed_times
+from apps.dunning.provider_notes import ProviderNotes, assumed_times, provider_end
 from apps.dunning.rules import RetryRules
 from apps.retry_settings.forms.sample import Sample, sample_facts
 
@@ -29,13 +29,6 @@ INVOICE_ENDS = {
     "leave_open": "invoice stays open",
     "uncollectible": "invoice marked uncollectible",
     "void": "invoice voided",
-}
-STRIPE_ENDS = {
-    "unknown": "What follows is set in Stripe",
-    "cancel": "Stripe cancels the subscription",
-    "unpaid": "Stripe marks the subscription as unpaid",
-    "past_due": "Subscription stays past due",
-    "pause": "Stripe pauses the subscription",
 }
 ACCESS_STEPS = {
     "banner": "Access goes on, with a notice",
@@ -183,7 +176,7 @@ def _end(
             title = f"{SUBSCRIPTION_ENDS[rules.final_action]}{invoice}"
         yield maker.step("end", title[0].upper() + title[1:], ahead.ends_at, "If nothing was paid")
     elif ahead.provider_tries:
-        title = STRIPE_ENDS[stripe.subscription_end if sample.recurring else "unknown"]
+        title = provider_end(stripe, recurring=sample.recurring) or "What follows is set in Stripe"
         yield maker.step("end", title, ahead.ends_at, "If nothing was paid", assumed=True)
 
 
