@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.billing import closing, invoices, lines, subscriptions
 from sandbox.books import DAY, Books, snapshot
-from sandbox.errors import invalid, refused
+from sandbox.errors import invalid, missing, refused
 from sandbox.forms import as_int, as_list
 from sandbox.resources.catalog import recurring_price
 from sandbox.resources.common import (
@@ -238,7 +238,8 @@ def _update_items(books: Books, subscription: Obj, wanted: list[Any]) -> None:
 def cancel(call: Call) -> Obj:
     books, subscription = call.books, call.books.get("subscription", call.id)
     if subscription["status"] in ("canceled", "incomplete_expired"):
-        raise refused(f"No such subscription: '{call.id}'", code="resource_missing")
+        # Stripe knows it no longer here, though it can still be read.
+        raise missing("subscription", call.id)
     details = call.params.get("cancellation_details") or {}
     subscriptions.end(
         books, subscription, reason="cancellation_requested", comment=details.get("comment")

@@ -19,11 +19,15 @@ CUSTOMERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one seed. `broken` is the rule and `story` the timeline; "" if all is well."""
+    """What came of one seed. `broken` is the rule and `story` the timeline; "" if all is well.
+
+    `fingerprint` is the same whenever the same code lives through the same seed.
+    """
 
     seed: int
     lives: int
     seconds: float
+    fingerprint: str
     broken: str = ""
     words: str = ""
     story: str = ""
@@ -37,16 +41,17 @@ def run_seed(seed: int, *, customers: int = CUSTOMERS, focus: Focus = EVERYTHING
     clear()
     world = World(seed, customers=customers, focus=focus)
     started = time.perf_counter()
+    rule = words = story = ""
     with _silent():
         try:
             lives = world.live()
         except Broken as broken:
-            spent = time.perf_counter() - started
+            rule, words = broken.rule, str(broken)
             about = broken.about
             story = world.timeline.text(about, *world.names_about(about))
             lives = max(1, RecoveryCase.objects.count())
-            return Outcome(seed, lives, spent, broken.rule, str(broken), story)
-    return Outcome(seed, lives, time.perf_counter() - started)
+    spent = time.perf_counter() - started
+    return Outcome(seed, lives, spent, world.timeline.fingerprint, rule, words, story)
 
 
 def clear() -> None:
@@ -61,6 +66,11 @@ def clear() -> None:
         if filled:
             names = ", ".join(connection.ops.quote_name(name) for name in filled)
             cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        # What was rolled back or deleted has used up ids, too.
+        cursor.execute(
+            "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) "
+            "FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+        )
 
 
 def _has_rows(cursor: object, table: str) -> bool:

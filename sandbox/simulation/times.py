@@ -1,16 +1,20 @@
 """One clock for everything: business time, real time and the database's own."""
 
 import datetime as dt
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import SimpleNamespace
+from functools import partial
+from types import ModuleType, SimpleNamespace
 from unittest.mock import patch
 
 from django.db import connection
 from django.utils import timezone
 
 from apps import clock
-from apps.webhooks.services import reading
+from apps.webhooks import tasks as webhook_tasks
+from apps.webhooks.pace import Pace
 
 SCHEMA = "simulation"
 _CLOCKS = ("clock_timestamp", "statement_timestamp", "transaction_timestamp", "now")
@@ -30,14 +34,26 @@ def one_clock(now: Now) -> Iterator[Callable[[], None]]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('simulation.now', %s, false)", [now().isoformat()])
 
-    monotonic = SimpleNamespace(monotonic=lambda: now().timestamp())
+    def seconds() -> float:
+        return now().timestamp()
+
+    watch = SimpleNamespace(monotonic=seconds, time=seconds)
+    pace = partial(Pace, sleep=lambda _: None, clock=seconds)
     with ExitStack() as stack:
         stack.enter_context(patch.object(clock, "now", now))
         stack.enter_context(patch.object(timezone, "now", now))
-        stack.enter_context(patch.object(reading, "time", monotonic))
+        stack.enter_context(patch.object(webhook_tasks, "Pace", pace))
+        for module in _with_a_watch():
+            stack.enter_context(patch.object(module, "time", watch))
         stack.enter_context(_database_clock())
         tell_database()
         yield tell_database
+
+
+def _with_a_watch() -> list[ModuleType]:
+    """Name every module of the product that measures how long something takes."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith("apps.")]
+    return [module for module in loaded if getattr(module, "time", None) is time]
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from sandbox.core import Sandbox
 from sandbox.judge import Judge
 from sandbox.simulation import people
 from sandbox.simulation.broker import Broker
+from sandbox.simulation.chance import seeded_entropy
 from sandbox.simulation.look import Look, look
 from sandbox.simulation.referee import Broken, Referee
 from sandbox.simulation.stage import Actor, ConnectionLostInCommit, Stage
@@ -128,6 +129,7 @@ class World:
     def _set_up(self) -> Iterator[Callable[[], None]]:
         app.loader.import_default_modules()
         with ExitStack() as stack:
+            stack.enter_context(seeded_entropy(self.seed))
             stack.enter_context(patch.object(settings, "MIRROR_STRIPE", new=False))
             stack.enter_context(patch.object(Celery, "send_task", self._send_task))
             stack.enter_context(patch.object(_api_requestor, "_convert_to_stripe_object", _as_is))
@@ -285,6 +287,7 @@ class World:
             self.sandbox.books().at(None, "subscription.renew", subscription["id"])
         self._tell_database()
         accounts.note_alive(real_now=self.now, now=self.now)
+        webhooks.sweep_events(now=self.now)
         self.healthy_since = self.sandbox.now()
 
     # Going on
@@ -393,6 +396,7 @@ class World:
             self._somebody_acts()
         if rng.random() < 0.02:
             self.post.deliver_due()
+        self.timeline.note_turn(actor.name, actor.task, actor.at)
         self.stage.step(actor)
         if actor.is_done:
             self._actors.remove(actor)

@@ -395,6 +395,24 @@ class TestAfterACrash:
         assert (attempt.status, attempt.skip_reason) == (Status.SKIPPED, "not_executed")
         assert attempt.case.attempts.filter(status=Status.SCHEDULED).exists()
 
+    def test_a_dead_key_proves_nothing_while_a_payment_is_under_way(self, attempt, stripe):
+        """An Indian card's payment has no charge until the bank decides, days later."""
+        sent(attempt)
+        stripe.invoice = replace(stripe.invoice, processing=True)
+
+        settle(attempt, stripe, after=25 * HOUR)
+
+        assert stripe.pays == []
+        assert attempt.status == Status.UNKNOWN
+
+        late = failed_try("ch_late", attempt.due_at, NO_FUNDS)
+        stripe.invoice = replace(
+            stripe.invoice, processing=False, tries=(*stripe.invoice.tries, late)
+        )
+        settle(attempt, stripe, after=60 * HOUR)
+
+        assert attempt.status == Status.DECLINED
+
     def test_nothing_is_repeated_for_a_customer_who_canceled(self, attempt, stripe):
         sent(attempt)
         stripe.invoice = replace(

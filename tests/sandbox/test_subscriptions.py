@@ -230,6 +230,17 @@ class TestEnd:
         with pytest.raises(stripe.InvalidRequestError):
             client.v1.subscriptions.update(subscription["id"], {"description": "x"})
 
+    def test_one_that_ended_is_not_found_when_it_is_canceled_again(self, sandbox, client):
+        subscription = sandbox.subscribe(
+            sandbox.create_customer_with_card(), sandbox.create_price()
+        )
+        client.v1.subscriptions.cancel(subscription["id"])
+
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            client.v1.subscriptions.cancel(subscription["id"])
+
+        assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
+
 
 class TestPaymentPlans:
     def make(self, sandbox, client, **phase):

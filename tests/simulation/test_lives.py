@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SEEDS = int(os.environ.get("SIMULATION_SEEDS") or 1)
 FIRST = 2
 CUSTOMERS = 10
+TROUBLED = Focus(trouble={"crashes": 0.03, "pay_faults": 0.3, "workers": 3})
 
 
 def connections_out():
@@ -34,15 +35,26 @@ def test_no_rule_breaks(seed):
     assert outcome.lives > CUSTOMERS // 3
 
 
+def test_a_seed_replays_exactly():
+    first = run_seed(FIRST, customers=2, focus=TROUBLED)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval(pg_get_serial_sequence('recovery_attempt', 'id'), 5000)")
+        cursor.execute("SELECT setval(pg_get_serial_sequence('recovery_caseevent', 'id'), 70000)")
+
+    again, other = (run_seed(one, customers=2, focus=TROUBLED) for one in (FIRST, FIRST + 1))
+
+    assert again.fingerprint == first.fingerprint
+    assert other.fingerprint != first.fingerprint
+
+
 @pytest.mark.parametrize("has_loop", [False, True])
 def test_no_connection_stays_out_of_the_pool(monkeypatch, has_loop):
     """A browser's test leaves an event loop in this thread, and Django goes by contexts then."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    focus = Focus(trouble={"crashes": 0.03, "workers": 3})
 
     def live():
         before = connections_out()
-        outcome = run_seed(FIRST, customers=2, focus=focus)
+        outcome = run_seed(FIRST, customers=2, focus=TROUBLED)
         return outcome, connections_out() - before
 
     async def live_in_a_loop():

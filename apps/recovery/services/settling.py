@@ -83,7 +83,7 @@ def _settled_by_read(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime
         attempt.status = Attempt.Status.UNKNOWN  # its worker is gone: evidence decides
         attempt.save(update_fields=["status"])
         settled = settle_by_evidence(attempt=attempt, invoice=invoice, now=now)
-        if not settled and _never_ran(attempt=attempt, now=now):
+        if not settled and _never_ran(attempt=attempt, invoice=invoice, now=now):
             skip_attempt(
                 attempt=attempt,
                 code="not_executed",
@@ -98,9 +98,12 @@ def _settled_by_read(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime
     return settled
 
 
-def _never_ran(*, attempt: Attempt, now: dt.datetime) -> bool:
+def _never_ran(*, attempt: Attempt, invoice: InvoiceFacts, now: dt.datetime) -> bool:
     """Say whether a fresh read without a charge proves that the request never ran.
 
     It does once the key is dead: Stripe neither holds the request any more nor would we repeat it.
+    It proves nothing while a payment is under way: that of an Indian card has no charge for days.
     """
-    return attempt.sent_at is not None and now - attempt.sent_at > KEY_LIFE + NOT_EXECUTED_AFTER
+    if attempt.sent_at is None or invoice.processing:
+        return False
+    return now - attempt.sent_at > KEY_LIFE + NOT_EXECUTED_AFTER
