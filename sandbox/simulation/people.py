@@ -16,6 +16,7 @@ from apps.retry_settings import services as retry_settings
 from apps.stripe_gateway.errors import GatewayError
 from sandbox import cards
 from sandbox.billing import closing
+from sandbox.errors import ConnectionLost
 from sandbox.types import Obj
 
 if TYPE_CHECKING:
@@ -183,8 +184,11 @@ def stripe_retries_again(world: World, customer: Obj) -> str:
     invoice = _open_invoice(world, customer)
     if invoice is None:
         return ""
+    try:
+        world.ask("POST", f"/v1/invoices/{invoice['id']}", {"auto_advance": "true"})
+    except ConnectionLost:
+        return ""  # Stripe's dashboard is down as well
     world.note_retaken(invoice["id"])
-    world.ask("POST", f"/v1/invoices/{invoice['id']}", {"auto_advance": "true"})
     return f"has Stripe's own retries switched on again for {invoice['id']}"
 
 

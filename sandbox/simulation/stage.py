@@ -91,8 +91,12 @@ class Stage:
     def kill(self, actor: Actor) -> None:
         """End a process where it stands."""
         self.tell(actor.name, f"is killed: {actor.at} ({actor.task})")
+        self.end(actor)
+
+    def end(self, actor: Actor) -> None:
+        """Let nothing of a process be left."""
         actor.is_dead = True
-        if actor.at == "start":
+        if actor.at == "start" or actor.is_done:
             return
         self.running = actor
         try:

@@ -68,7 +68,11 @@ def _database_clock() -> Iterator[None]:
         cursor.execute(f"SET search_path TO {SCHEMA}, public, pg_catalog")
     try:
         yield
+    except KeyboardInterrupt:
+        connection.close()  # perhaps in the middle of a statement; its database is dropped
+        raise
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET search_path")
-            cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+        if connection.connection is not None:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET search_path")
+                cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")

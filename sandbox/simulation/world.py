@@ -136,7 +136,12 @@ class World:
             stack.enter_context(use_http_client(self.wire))
             tell_database = stack.enter_context(one_clock(lambda: self.now))
             stack.enter_context(self.stage.hooks())
+            stack.callback(self._end_processes)
             yield tell_database
+
+    def _end_processes(self) -> None:
+        while self._actors:
+            self.stage.end(self._actors.pop())
 
     def _open_shop(self) -> None:
         """Sell to everybody, let the renewals come near, and only then begin to listen."""

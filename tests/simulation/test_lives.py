@@ -71,9 +71,7 @@ def test_no_connection_stays_out_of_the_pool(monkeypatch, has_loop):
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_the_command_tells_and_fails(capsys, monkeypatch, broken):
-    monkeypatch.setattr(
-        "sandbox.simulation.management.commands.simulate.scratch_database", nullcontext
-    )
+    monkeypatch.setattr("sandbox.simulation.scratch.scratch_database", nullcontext)
     if broken:
 
         def live(self):
