@@ -25,6 +25,10 @@
     const dialog = link && root.getElementById(link.dataset.dialog);
     if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    // A link in a menu is gone when the dialog closes: the menu's button gets the focus back.
+    const menu = link.closest("[popover]");
+    const opener = menu ? root.querySelector(`[popovertarget="${menu.id}"]`) : link;
+    dialog.addEventListener("close", () => opener?.focus(), { once: true });
     dialog.showModal();
   });
 

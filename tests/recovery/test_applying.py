@@ -236,7 +236,11 @@ class TestTheCaseSaysHowItEnds:
         hold_case(merchant=merchant, case_id=case.pk, user=user, note="Talks with us", now=NOW)
         case.refresh_from_db()
 
-        assert "if unpaid." not in self.page(client, case)
+        page = self.page(client, case)
+        assert "On hold Nothing is charged until somebody lets it go on" in page
+        assert "if unpaid." not in page
+        assert "waiting for the customer" not in page
+        assert "No retry now:" not in page
 
 
 class TestExplainCase:
