@@ -286,6 +286,9 @@ class Attempt(models.Model):
     sent_at = models.DateTimeField(
         null=True, blank=True, help_text="Committed just before the first pay call."
     )
+    last_sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="The same for the last call under this key."
+    )
     request = models.JSONField(default=dict, help_text="The parameters sent under this key.")
     lease_until = models.DateTimeField(
         null=True, blank=True, help_text="Real time; past it another worker may settle the row."

@@ -362,6 +362,17 @@ class TestAfterACrash:
         assert attempt.status == Status.SUCCEEDED
         assert attempt.case.status == "recovered"
 
+    def test_what_the_customer_pays_much_later_is_not_the_attempts(self, attempt, stripe):
+        """Nothing of ours was executed; hours later they pay on Stripe's own page."""
+        sent(attempt)
+        stripe.invoice = paid(stripe.invoice, attempt.due_at + 3 * HOUR)
+
+        settle(attempt, stripe, after=4 * HOUR)
+
+        assert (attempt.status, attempt.skip_reason) == (Status.SKIPPED, "not_executed")
+        assert attempt.case.status == "recovered"
+        assert attempt.case.events.get(kind=CaseEvent.Kind.RECOVERED).data["attempt"] is None
+
     def test_a_lost_request_is_repeated_under_the_same_key(self, attempt, stripe):
         sent(attempt)
         stripe.now = attempt.due_at + HOUR
@@ -519,6 +530,6 @@ def sent(attempt: Attempt) -> None:
     """Leave the attempt as a worker does that dies right after committing the request."""
     protocol.claim(attempt_id=attempt.pk, now=attempt.due_at)
     Attempt.objects.filter(pk=attempt.pk).update(
-        sent_at=attempt.due_at, request={"invoice": "in_1"}
+        sent_at=attempt.due_at, last_sent_at=attempt.due_at, request={"invoice": "in_1"}
     )
     attempt.refresh_from_db()

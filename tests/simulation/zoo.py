@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.models import Merchant, MerchantQuerySet
@@ -25,6 +25,7 @@ from apps.recovery.services.planning import skip_attempt
 from apps.stripe_gateway import client as gateway
 from config.celery import app
 from sandbox import cards
+from sandbox.simulation.running import clear
 from sandbox.simulation.trouble import Focus
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -69,12 +70,16 @@ def focus(rules=DAILY, behaviour=poor, *, one_card=False, only=(), **trouble) ->
 
 @dataclass(frozen=True)
 class Bug:
-    """`into(stack)` puts it into the product; `rules` are those it may break first."""
+    """`into(stack)` puts it into the product; `rules` are those it may break first.
+
+    `first` is the seed that shows it soonest, and `seeds` how many from there on may be needed.
+    """
 
     name: str
     rules: set[str]
     into: Callable[[ExitStack], None]
     focus: Focus = field(default_factory=focus)
+    first: int = 1
     seeds: int = 3
     customers: int = 4
 
@@ -102,6 +107,7 @@ def bug(name: str, *rules: str, **options):
     "M5",
     focus=focus(workers=3, beats=2, repeated_messages=0.9),
     seeds=6,
+    customers=2,
 )
 def _dropped_claim_condition(stack):
     def claim(*, attempt_id, now):
@@ -122,7 +128,9 @@ def _dropped_claim_condition(stack):
     "M5",
     "M7",
     focus=focus(workers=3, beats=2, repeated_messages=0.5),
+    first=3,
     seeds=6,
+    customers=2,
 )
 def _lease_ignored(stack):
     def unsettled_attempts(*, limit=100):
@@ -200,6 +208,7 @@ def _budget_without_stripes_tries(stack):
     "M8",
     "M15",
     focus=focus(acts=2.0, only=("cancels",), webhooks=DEAF),
+    first=2,
     seeds=6,
 )
 def _no_check_before_the_call(stack):
@@ -228,7 +237,9 @@ def _call_before_record(stack):
         faults=("timeout_after",),
         webhooks=DEAF,
     ),
+    first=2,
     seeds=6,
+    customers=2,
 )
 def _time_turns_unknown_into_failed(stack):
     find_out = settling._find_out
@@ -277,7 +288,7 @@ def _busy_is_a_decline(stack):
     stack.enter_context(patch.object(outcomes, "put_back", decline))
 
 
-@bug("the ladder is counted from rows", "L2", focus=focus(acts=4.0), seeds=12)
+@bug("the ladder is counted from rows", "L2", focus=focus(acts=4.0), first=10, seeds=12)
 def _ladder_counted_from_rows(stack):
     case_facts = facts.case_facts
 
@@ -364,6 +375,7 @@ def _switch_not_read_again(stack):
     "M10",
     "L3",
     focus=focus(acts=2.0, only=("stopped",)),
+    customers=2,
 )
 def _closed_case_is_charged(stack):
     """The planned try stays, and nobody asks whether the case is open."""
@@ -380,3 +392,27 @@ def _closed_case_is_charged(stack):
     stack.enter_context(patch.object(AttemptQuerySet, "due", due))
     for module in (attempts, settling):
         stack.enter_context(patch.object(module, "forbidden", blind))
+
+
+@bug(
+    "a second attempt while the first is unknown",
+    "M4",
+    focus=focus(acts=4.0, only=("retry_now",), pay_faults=1.0, faults=("timeout_before",)),
+    customers=2,
+)
+def _second_while_unknown(stack):
+    """Only what is running counts as under way, and the database does not object."""
+    name = "attempt_one_unsettled_per_case"
+    constraint = next(one for one in Attempt._meta.constraints if one.name == name)
+
+    def change(how):
+        with connection.schema_editor() as editor:
+            getattr(editor, how)(Attempt, constraint)
+
+    def unsettled(self):
+        return self.filter(status="running")
+
+    change("remove_constraint")
+    stack.callback(change, "add_constraint")
+    stack.callback(clear)
+    stack.enter_context(patch.object(AttemptQuerySet, "unsettled", unsettled))

@@ -94,6 +94,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "last_sent_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="The same for the last call under this key.",
+                        null=True,
+                    ),
+                ),
+                (
                     "request",
                     models.JSONField(default=dict, help_text="The parameters sent under this key."),
                 ),

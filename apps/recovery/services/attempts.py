@@ -118,11 +118,12 @@ def _prepare(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime) -> boo
             take_in(case=case, invoice=invoice, now=now)
             return False
         attempt.sent_at = attempt.sent_at or now
+        attempt.last_sent_at = now
         attempt.request = {"invoice": case.stripe_invoice_id, "off_session": True}
         if attempt.stripe_payment_method_id:
             attempt.request["payment_method"] = attempt.stripe_payment_method_id
         attempt.lease_until = timezone.now() + LEASE
-        attempt.save(update_fields=["sent_at", "request", "lease_until"])
+        attempt.save(update_fields=["sent_at", "last_sent_at", "request", "lease_until"])
         case.save()
     return True
 

@@ -11,6 +11,9 @@ from apps.stripe_gateway.facts import InvoiceFacts, TryFacts
 SKEW = dt.timedelta(seconds=60)
 """How far Stripe's clock and ours may differ; no two tries stand closer than an hour anyway."""
 
+ARRIVES_WITHIN = dt.timedelta(minutes=15)
+"""A request may arrive though we gave up waiting; a charge made later still is somebody else's."""
+
 
 def settle_by_evidence(*, attempt: Attempt, invoice: InvoiceFacts, now: dt.datetime) -> bool:
     """Settle an unknown or processing attempt if this read shows what became of it.
@@ -43,6 +46,9 @@ def settle_by_evidence(*, attempt: Attempt, invoice: InvoiceFacts, now: dt.datet
 def charge_of(*, attempt: Attempt, invoice: InvoiceFacts) -> TryFacts | None:
     """Find the charge an attempt made: its own id, else one since it was sent that is no other's.
 
+    One made long after the last sending was made by the customer or by Stripe, unless the answer
+    was that the payment is under way: its charge may come days later.
+
     A charge seen here is enough; a charge not seen proves nothing.
     """
     if attempt.sent_at is None:
@@ -53,10 +59,13 @@ def charge_of(*, attempt: Attempt, invoice: InvoiceFacts) -> TryFacts | None:
         .values_list("stripe_charge_id", flat=True)
     )
     since = attempt.sent_at - SKEW
+    until = (attempt.last_sent_at or attempt.sent_at) + ARRIVES_WITHIN
+    is_under_way = attempt.status == Attempt.Status.PROCESSING
     for tried in reversed(invoice.tries):
         if tried.charge_id == attempt.stripe_charge_id:
             return tried
-        if not attempt.stripe_charge_id and tried.at >= since and tried.charge_id not in others:
+        in_time = tried.at >= since and (tried.at <= until or is_under_way)
+        if in_time and not attempt.stripe_charge_id and tried.charge_id not in others:
             return tried
     return None
 

@@ -70,6 +70,7 @@ def _find_out(*, attempt: Attempt, now: dt.datetime) -> None:
             return  # the lease runs out and it is asked again
     # Stripe answers a repeated key with what happened the first time, or runs it now.
     if forbidden(attempt=attempt, invoice=invoice, now=now) is None:
+        Attempt.objects.filter(pk=attempt_id).update(last_sent_at=now)
         send(attempt=attempt, invoice=invoice, now=now)
 
 
