@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from apps.dunning.access import AccessFacts, AccessRules, PlannedStep, counts_as_failure, plan_steps
@@ -54,8 +54,21 @@ def outlook(
     ahead = course(facts=facts, rules=rules, now=now, provider_tries=provider_tries)
     cancels = facts.recurring and _cancels(ahead, provider_cancels=provider_cancels)
     access = _access(facts, ahead, book.access, offer, cancels=cancels)
-    mails = _Mails(facts, ahead, is_ours=rules.engine == "recoup")
+    base = MailFacts(failed_at=facts.first_failed_at, need="retry", zone=facts.zone)
+    mails = _Mails(facts, base, ahead, is_ours=rules.engine == "recoup")
     return Outlook(ahead, mails.write(book.mails, access, now=now, cancels=cancels), access)
+
+
+def mails_to_come(
+    *, facts: CaseFacts, base: MailFacts, retry: RetryRules, mails: MailRules, now: datetime
+) -> tuple[Write, ...]:
+    """Follow the sequence of an open case from `now` on; `base` is what its next mail is decided by.
+
+    Soonest first. Mails that answer a loss of access or the end are not among them.
+    """
+    ahead = course(facts=facts, rules=retry, now=now)
+    found = _Mails(facts, base, ahead, is_ours=retry.engine == "recoup")
+    return found.write(mails, (), now=now, cancels=False)
 
 
 def _cancels(ahead: Course, *, provider_cancels: bool) -> bool:
@@ -95,6 +108,7 @@ class _Mails:
     """What the decisions about mails will know at each moment to come."""
 
     facts: CaseFacts
+    base: MailFacts
     ahead: Course
     is_ours: bool
 
@@ -119,32 +133,33 @@ class _Mails:
 
     def at(self, moment: datetime, sent: tuple[Sent, ...]) -> MailFacts:
         need, needed_at = self._need(moment)
-        return MailFacts(
-            failed_at=self.facts.first_failed_at,
+        return replace(
+            self.base,
             need=need,
-            zone=self.facts.zone,
             needed_at=needed_at,
             next_try_at=min((at for at in self._tries() if at > moment), default=None),
             ends_at=self.ahead.ends_at if self.is_ours else None,
-            sent=sent,
-            to_person=tuple(one.at for one in sent),
+            sent=(*self.base.sent, *sent),
+            to_person=(*self.base.to_person, *(one.at for one in sent)),
         )
 
     def _tries(self) -> tuple[datetime, ...]:
-        return (*(one.due_at for one in self.ahead.tries), *self.ahead.provider_tries)
+        named = self.facts.provider_next_try_at
+        theirs = self.ahead.provider_tries or ((named,) if named and not self.is_ours else ())
+        return (*(one.due_at for one in self.ahead.tries), *theirs)
 
     def _need(self, moment: datetime) -> tuple[Need, datetime | None]:
         """Say what would get it paid at a moment, and since when the bank is waited for."""
         waits = [wait for wait in self.ahead.waits if wait.at <= moment]
         if waits and waits[-1].what == "authentication":
-            return "confirm", waits[-1].at
+            return "confirm", self.base.needed_at or waits[-1].at
         if waits:
             return "new_method", None
         row = _row(self.facts)
         if self.is_ours or _decline(self.facts) is None:
             return "retry", None
         if row.needs_authentication:
-            return "confirm", None
+            return "confirm", self.base.needed_at
         return ("new_method" if row.hard else "retry"), None
 
 

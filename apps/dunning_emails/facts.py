@@ -56,10 +56,15 @@ def customer_of(case: RecoveryCase) -> Customer | None:
     )
 
 
-def mail_facts(*, case: RecoveryCase, now: dt.datetime) -> MailFacts:
-    """Gather everything a decision about a case's mails may look at; about ten queries, no call."""
+def mail_facts(
+    *, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | None = None
+) -> MailFacts:
+    """Gather everything a decision about a case's mails may look at; about ten queries, no call.
+
+    `facts` are those of `stored_facts`, where the caller has them already.
+    """
     customer = customer_of(case)
-    facts = stored_facts(case=case, now=now)
+    facts = facts or stored_facts(case=case, now=now)
     need = need_of(case, facts)
     return MailFacts(
         failed_at=case.failed_at,

@@ -6,19 +6,30 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps import clock
 from apps.accounts.models import Role
-from apps.dunning.mails.kinds import KINDS, MailKind
+from apps.dunning.mails.kinds import CHASE, KINDS, MailKind
 from apps.dunning_emails.models import Mail
+from apps.dunning_emails.services.planning import foretold
 from apps.recovery.extras import CaseAction, PlannedStep
 from apps.recovery.models import RecoveryCase
 
 
 def planned_mails(case: RecoveryCase) -> Iterator[PlannedStep]:
-    """Give the mails to the customer that are planned for a case."""
-    rows = Mail.objects.filter(case=case, status=Mail.Status.SCHEDULED, kind__in=list(KINDS))
+    """Give the mails to the customer that are planned for a case, and those that would follow."""
+    rows = list(Mail.objects.filter(case=case, status=Mail.Status.SCHEDULED, kind__in=list(KINDS)))
+    has_sequence = any(row.kind in CHASE and not row.asked_by for row in rows)
+    ahead = {
+        one.step.name: one for one in (foretold(case=case, now=clock.now()) if has_sequence else ())
+    }
     for row in rows:
+        said = None if row.asked_by else ahead.pop(row.step, None)
+        at, why = (said.at, said.why or row.why) if said else (row.due_at, row.why)
         title = gettext("Email planned: %(kind)s") % {"kind": KINDS[MailKind(row.kind)].title}
-        yield PlannedStep(row.due_at, "envelope", title, row.why)
+        yield PlannedStep(at, "envelope", title, why)
+    for later in ahead.values():
+        title = gettext("Email to follow: %(kind)s") % {"kind": KINDS[later.step.kind].title}
+        yield PlannedStep(later.at, "envelope", title, later.why)
 
 
 def actions(case: RecoveryCase, role: Role) -> Iterator[CaseAction]:

@@ -1,6 +1,8 @@
 """From the failure to the mail, by its link to a new card, to the payment: without the merchant."""
 
+from apps.dunning_emails.models import Mail
 from sandbox import cards
+from tests.accounts.factories import MembershipFactory
 from tests.story.world import DAY, HOUR
 
 
@@ -186,3 +188,17 @@ def test_a_week_after_the_end_the_link_is_over_and_a_new_one_can_be_asked_for(sh
     answer = shop.browser.post(f"{link}new-link/")
     assert "We passed it on" in answer.content.decode()
     assert world.case.events.filter(kind="link_asked").count() == 1
+
+
+def test_the_page_of_the_case_names_every_mail_to_come(shop, client, django_assert_max_num_queries):
+    failed(shop, cards.declines("expired_card"))
+    case = shop.world.case
+    client.force_login(MembershipFactory(merchant=shop.world.merchant).user)
+
+    with django_assert_max_num_queries(32):
+        html = client.get(f"/sales/recovery/{case.pk}/").content.decode()
+
+    assert "Email planned: Payment failed 2" in html
+    assert "Email to follow: Payment failed 3" in html
+    assert "Email to follow: Final notice" in html
+    assert Mail.objects.filter(case=case, status="scheduled").count() == 1

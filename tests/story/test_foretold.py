@@ -1,4 +1,4 @@
-"""What the preview foretells is what the product then does, step by step and to the minute."""
+"""What the preview and the page of the case foretell is what the product then does, step by step and to the minute."""
 
 import datetime as dt
 from dataclasses import replace
@@ -9,11 +9,12 @@ import pytest
 from apps.customer_payments.models import AccessEvent
 from apps.customer_payments.services import save_settings, settings_for
 from apps.dunning.access import AccessRules, Ladder, Step
-from apps.dunning.mails.kinds import MailKind
+from apps.dunning.mails.kinds import CHASE, KINDS, MailKind
 from apps.dunning.outlook import outlook
 from apps.dunning.presets import DAYS_3_5_7, RECOMMENDED
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.services import settings as mail_settings
+from apps.recovery.extras import planned_steps
 from apps.retry_settings.extras import rulebook
 from apps.retry_settings.forms.sample import Sample, sample_facts
 from sandbox import cards
@@ -58,13 +59,14 @@ def test_a_payment_nobody_pays_goes_as_the_preview_says(make_world, code, rules,
     )
     world.subscribe(cards.declines(code))
     world.until_the_renewal_failed()
-    case = world.case
+    case, told_at = world.case, world.now
     foretold = outlook(
         facts=sample_facts(Sample(code), NEW_YORK, case.failed_at, provider_has_retries=False),
         book=rulebook(world.merchant, rules),
         now=case.failed_at,
         offer=case.stripe_product_id,
     )
+    on_page = [step for step in planned_steps(case) if step.icon_name == "envelope"]
 
     world.advance(27 * DAY)
 
@@ -77,6 +79,11 @@ def test_a_payment_nobody_pays_goes_as_the_preview_says(make_world, code, rules,
     assert_same(
         [(one.kind, one.sent_at) for one in mails],
         [(one.step.kind.value, one.at) for one in foretold.mails],
+    )
+    later = [one for one in mails if one.sent_at > told_at and one.kind in CHASE]
+    assert_same(
+        [(KINDS[MailKind(one.kind)].title, one.sent_at) for one in later],
+        [(step.title.partition(": ")[2], step.at) for step in on_page],
     )
     taken = AccessEvent.objects.filter(access__merchant=world.merchant).order_by("at")
     assert_same(

@@ -5,9 +5,12 @@ from collections.abc import Iterable
 
 from apps.dunning.mails.chase import Silence, Write, next_mail
 from apps.dunning.mails.kinds import CHASE, KINDS, MailKind
+from apps.dunning.outlook import mails_to_come
+from apps.dunning.rules import RetryRules
 from apps.dunning_emails.facts import about_case, mail_facts, rules_of
 from apps.dunning_emails.models import Mail
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries import stored_facts
 
 Status = Mail.Status
 
@@ -24,6 +27,24 @@ def plan_sequence(*, case: RecoveryCase, now: dt.datetime) -> Mail | None:
         return None
     drop(planned.exclude(step=decision.step.name), why="Another email goes first.")
     return write(case=case, decision=decision)
+
+
+def foretold(*, case: RecoveryCase, now: dt.datetime) -> tuple[Write, ...]:
+    """Foretell the mails of a case's sequence if it stays unpaid, the next one included.
+
+    The outbox holds the next one alone, as things stand; a try before it may move it again. Nothing
+    is kept. Empty while the case is held or nothing is known. About twelve queries.
+    """
+    facts = stored_facts(case=case, now=now) if case.held_at is None else None
+    if facts is None:
+        return ()
+    return mails_to_come(
+        facts=facts,
+        base=mail_facts(case=case, now=now, facts=facts),
+        retry=RetryRules.from_json(case.rules),
+        mails=rules_of(case.merchant),
+        now=now,
+    )
 
 
 def write(*, case: RecoveryCase, decision: Write) -> Mail | None:
