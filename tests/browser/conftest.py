@@ -21,13 +21,17 @@ PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Give a browser; it ends with the module.
+
+    Playwright keeps an event loop in this thread, which Django takes for asynchronous code: it
+    would keep connections by context, and other tests would find theirs changed.
+    """
     if not CHROMIUM:
         pytest.skip("No Chromium on this machine: set CHROMIUM or install Debian's chromium.")
-    # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         args = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         yield browser
