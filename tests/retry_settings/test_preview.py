@@ -62,6 +62,32 @@ class TestPreview:
         ]
         assert preview.notes == ()
 
+    def test_the_end_comes_before_the_mail_and_the_access_it_leads_to(self):
+        preview = look(
+            replace(PRESETS["days_3_5_7"].rules, final_action="cancel"),
+            mails=MailRules(on={MailKind.CANCELED: LONG_AGO}),
+            access=AccessRules(),
+        )
+
+        assert [step.title for step in preview.steps[-3:]] == [
+            "Subscription is canceled",
+            "Email: Subscription canceled",
+            "Access is revoked",
+        ]
+        assert preview.notes == ()
+
+    def test_a_backup_card_is_charged_once_where_the_rules_say_so(self):
+        rules = PRESETS["days_3_5_7"].rules
+
+        steps = look(replace(rules, backup_after=1)).steps
+
+        backup = [step for step in steps if step.title == "Backup card"]
+        assert [(step.day, step.detail) for step in backup] == [
+            (3, "If the customer has one that may be charged")
+        ]
+        assert [step.title for step in steps].count("Retry 3") == 1
+        assert "Backup card" not in [step.title for step in look(rules).steps]
+
     def test_says_what_is_not_there_because_it_is_off(self):
         notes = look(PRESETS["days_3_5_7"].rules).notes
 

@@ -44,10 +44,10 @@ ICONS = {
     "failure": "x-mark",
     "retry": "clock",
     "stripe": "clock",
-    "mail": "envelope",
-    "access": "lock-closed",
     "wait": "credit-card",
     "end": "no-symbol",
+    "mail": "envelope",
+    "access": "lock-closed",
 }
 """The kinds of steps; of several at one moment the one listed first comes first."""
 ORDER = tuple(ICONS)
@@ -120,7 +120,7 @@ def preview_of(
     return Preview(
         sample.recurring and rules.final_action == "cancel",
         tuple(sorted(steps, key=lambda step: (step.at, ORDER.index(step.kind)))),
-        tuple(_notes(book, rules, sample, stripe)),
+        tuple(_notes(book, rules, sample, stripe, found)),
         tuple(_warnings(found.course.tries, now)),
     )
 
@@ -147,7 +147,10 @@ def _tries(maker: _Maker, ahead: Course) -> Iterator[PreviewStep]:
     for planned in ahead.tries:
         on_payday = any(reason.code == "payday" for reason in planned.reasons)
         title = f"Retry {planned.number}" if planned.number else "Backup card"
-        yield maker.step("retry", title, planned.due_at, "Near payday" if on_payday else "")
+        detail = "Near payday" if on_payday else ""
+        if planned.method:
+            detail = "If the customer has one that may be charged"
+        yield maker.step("retry", title, planned.due_at, detail)
     for at in ahead.provider_tries:
         yield maker.step("stripe", "Try by Stripe", at, assumed=True)
 
@@ -181,7 +184,7 @@ def _end(
 
 
 def _notes(
-    book: Rulebook, rules: RetryRules, sample: Sample, stripe: ProviderNotes
+    book: Rulebook, rules: RetryRules, sample: Sample, stripe: ProviderNotes, found: Outlook
 ) -> Iterator[str]:
     """Say what was assumed, and what is not on the line because it was not chosen."""
     if rules.engine != "recoup":
@@ -194,9 +197,11 @@ def _notes(
         yield "No emails: none is switched on under Settings, Emails."
     if not sample.recurring:
         yield "A one-off invoice takes no access."
-    elif book.access is None or book.access.revoke == "never":
+    elif not found.access and (book.access is None or book.access.revoke == "never"):
         yield "A failed payment takes no access: that is off under Settings, Customer Payments."
-    elif book.access.offers is not None or any(one.offers for one in book.access.ladders):
+    elif book.access and (
+        book.access.offers is not None or any(one.offers for one in book.access.ladders)
+    ):
         yield "Access differs by offer; shown is one whose access is taken."
 
 

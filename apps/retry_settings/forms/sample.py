@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from apps.dunning.codes import kind_of
-from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
+from apps.dunning.facts import BackupMethod, CaseFacts, Decline, Method, PaymentTry
 from apps.dunning.limits import DEBIT_SCHEMES
 from apps.dunning.money import Money
+
+BACKUP = Method("pm_backup", brand="mastercard", last4="5100", fingerprint="backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def sample_facts(
         provider_has_retries=provider_has_retries,
         card_tries=(now,),
         recurring=sample.recurring,
+        backups=(BackupMethod(BACKUP, last_paid_at=now - dt.timedelta(days=30)),),
     )
 
 
