@@ -98,6 +98,7 @@ RULES = {
     "access:hold": Rule(Role.SUPPORT, "post", record="case"),
     "access:release": Rule(Role.SUPPORT, "post", record="case"),
     "overview:history": Rule(Role.VIEWER, "post"),
+    "overview:mandates": Rule(Role.VIEWER),
     "overview:match_segments": Rule(Role.VIEWER),
     "overview:stripe_check": Rule(Role.VIEWER),
     "retry_settings:note_stripe": Rule(Role.ADMIN, "post"),

@@ -3,6 +3,7 @@
 from typing import Self
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Merchant
 
@@ -62,6 +63,11 @@ class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
 class PaymentMethod(models.Model):
     """A card or debit of a customer, as last seen at Stripe."""
 
+    class Mandate(models.TextChoices):
+        ACTIVE = "active", _("In force")
+        PENDING = "pending", _("Not in force yet")
+        INACTIVE = "inactive", _("No longer valid")
+
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
     stripe_payment_method_id = models.CharField(max_length=255)
     stripe_customer_id = models.CharField(max_length=255, blank=True)
@@ -73,6 +79,12 @@ class PaymentMethod(models.Model):
     country = models.CharField(max_length=2, blank=True)
     exp_month = models.PositiveSmallIntegerField(null=True)
     exp_year = models.PositiveSmallIntegerField(null=True)
+    mandate = models.CharField(
+        max_length=16,
+        blank=True,
+        choices=Mandate,
+        help_text="Of a bank debit, as last told; empty where nobody told.",
+    )
     data_changed_at = models.DateTimeField(
         null=True, help_text="Expiry, CVC or number changed, as far as we were told."
     )

@@ -1,11 +1,13 @@
 """Reads of payers that higher apps need."""
 
+from collections import Counter, defaultdict
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer, PaymentMethod
+from apps.dunning.limits import DEBIT_SCHEMES
 
 
 def matching_customers(*, merchant: Merchant, text: str) -> QuerySet[Customer, Any]:
@@ -26,6 +28,21 @@ def zone_of_customer(*, merchant: Merchant, customer_id: str) -> str:
         .first()
     )
     return zone or merchant.time_zone
+
+
+def mandates_of_debits(*, merchant: Merchant) -> dict[str, Counter[str]]:
+    """Count the bank accounts on file by type and then by the state of their mandate."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rows = (
+        PaymentMethod.objects.for_merchant(merchant)
+        .filter(type__in=DEBIT_SCHEMES)
+        .exclude(stripe_customer_id="")
+        .values_list("type", "mandate")
+        .annotate(n=Count("id"))
+    )
+    for method_type, mandate, number in rows:
+        found[method_type][mandate] += number
+    return found
 
 
 def methods_of(*, merchant: Merchant, customer_id: str) -> QuerySet[PaymentMethod]:

@@ -84,7 +84,8 @@ def project_method(
 
     `read_at` is real time, `now` business time. `data_changed_at` is when an event said that its data changed; with `by_network` the card
     network changed it. A new expiry date or number that no event announced counts as changed
-    when it is first seen. A change once known is never taken back.
+    when it is first seen. A change once known is never taken back, and the state of a mandate stays
+    where the answer tells none.
     """
     if not method.reference:
         return
@@ -109,6 +110,8 @@ def project_method(
             "exp_month": method.exp_month,
             "exp_year": method.exp_year,
         }
+        if method.mandate:  # most answers do not tell it
+            values["mandate"] = method.mandate
         write_newer(
             PaymentMethod,
             keys={"merchant": merchant, "stripe_payment_method_id": method.reference},

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
     path("customers/<str:stripe_customer_id>/", views.customer_page, name="customer"),
     path("settings/retries/stripe/check/", views.stripe_check, name="stripe_check"),
+    path("settings/retries/mandates/", views.mandates, name="mandates"),
     path("settings/retries/history/", views.history_preview, name="history"),
     path("settings/retries/segments/match/", views.match_segments, name="match_segments"),
     path("alerts/", views.alerts, name="alerts"),

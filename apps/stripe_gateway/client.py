@@ -24,7 +24,13 @@ from apps.stripe_gateway.connection import (
     options,
     stripe_client,
 )
-from apps.stripe_gateway.errors import BadRequest, OutcomeUnknown, UnreadableAnswer
+from apps.stripe_gateway.errors import (
+    AccessDenied,
+    BadRequest,
+    NotFound,
+    OutcomeUnknown,
+    UnreadableAnswer,
+)
 from apps.stripe_gateway.facts import (
     ChargeFacts,
     CustomerFacts,
@@ -35,8 +41,13 @@ from apps.stripe_gateway.product_names import known_names, names_of
 from apps.stripe_gateway.readers.charges import charge_facts
 from apps.stripe_gateway.readers.common import Json, ident, own_id, rows, text
 from apps.stripe_gateway.readers.customers import customer_facts
-from apps.stripe_gateway.readers.invoices import intents_of, invoice_facts, names_wanted
-from apps.stripe_gateway.readers.methods import method_from
+from apps.stripe_gateway.readers.invoices import (
+    intents_of,
+    invoice_facts,
+    names_wanted,
+    with_mandate,
+)
+from apps.stripe_gateway.readers.methods import mandate_id_of, method_from
 from apps.stripe_gateway.readers.subscriptions import product_ids, subscription_facts
 from apps.stripe_gateway.signature import verify_signature
 from apps.stripe_gateway.translation import our_errors
@@ -91,7 +102,8 @@ TRIES_OF_ONE_INTENT = 100
 def read_invoice(*, account: StripeAccount, invoice_id: str) -> InvoiceFacts:
     """Read an invoice with its customer, subscription, methods and every charge made for it.
 
-    One call, and one more for each intent that was charged (nearly always one).
+    One call, and one more for each intent that was charged (nearly always one); of a bank debit
+    another for the state of its mandate.
     """
     return _whole_invoice(account, _retrieve_invoice(account, invoice_id))
 
@@ -277,7 +289,21 @@ def _whole_invoice(account: StripeAccount, answer: Json) -> InvoiceFacts:
         charges = _charges_of(account, answer)
     mirror.keep(account=account, answer=answer, charges=charges)
     names = names_of(account=account, product_ids=names_wanted(answer))
-    return invoice_facts(answer, charges=charges, product_names=names)
+    facts = invoice_facts(answer, charges=charges, product_names=names)
+    mandate_id = mandate_id_of(answer, charges, facts.method)
+    if facts.method is None or not mandate_id:
+        return facts
+    return with_mandate(facts, facts.method.reference, _mandate(account, mandate_id))
+
+
+def _mandate(account: StripeAccount, mandate_id: str) -> str:
+    """Ask for the state of a mandate; "" where Stripe does not tell us."""
+    try:
+        with our_errors():
+            answer = stripe_client().v1.mandates.retrieve(mandate_id, {}, options(account))
+    except (AccessDenied, BadRequest, NotFound):
+        return ""
+    return text(body_of(answer), "status")
 
 
 def _is_overtaken(answer: Json, charges: list[Json]) -> bool:

@@ -27,6 +27,7 @@ EVENT_TYPES = (
     "invoice.updated",
     "invoice.voided",
     "invoice_payment.paid",
+    "mandate.updated",
     "payment_intent.payment_failed",
     "payment_intent.processing",
     "payment_intent.requires_action",

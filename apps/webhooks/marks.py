@@ -82,6 +82,8 @@ def _marks(event: EventHint) -> tuple[Mark | None, ...]:
             return (_customer_mark(event),)
         case "payment_method" | "card" | "bank_account" | "source":
             return (_method_mark(event),)
+        case "mandate":
+            return (Mark(Kind.PAYMENT_METHOD, event.payment_method_id),)
         case "setup_intent" | "checkout.session":
             return (
                 Mark(Kind.CUSTOMER, event.customer_id, {"method_changed": True}),

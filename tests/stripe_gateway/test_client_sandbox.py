@@ -202,6 +202,37 @@ def test_a_bank_debit_is_under_way(sandbox, account):
     assert [one.status for one in facts.tries] == ["pending"]
 
 
+def test_the_mandate_of_a_bank_account_is_asked_for(sandbox, account):
+    name = account.stripe_account_id
+    payer = sandbox.create_customer(account=name)
+    bank = sandbox.create_bank_account(payer, type="sepa_debit", account=name)
+    subscription = sandbox.subscribe(
+        payer, sandbox.create_price(account=name), account=name, default_payment_method=bank["id"]
+    )
+    invoice_id = sandbox.renew(subscription, account=name)["id"]
+
+    before = client.read_invoice(account=account, invoice_id=invoice_id)
+    sandbox.revoke_mandate(bank, account=name)
+    after = client.read_invoice(account=account, invoice_id=invoice_id)
+
+    assert (before.method.mandate, after.method.mandate) == ("active", "inactive")
+
+
+def test_a_mandate_that_cannot_be_read_spoils_no_invoice(sandbox):
+    account = Account(sandbox.account)
+    payer = sandbox.create_customer()
+    bank = sandbox.create_bank_account(payer)
+    sandbox.books(None).get("payment_method", bank["id"])["_mandate"] = "mandate_none"
+    subscription = sandbox.subscribe(
+        payer, sandbox.create_price(), default_payment_method=bank["id"]
+    )
+    invoice_id = sandbox.renew(subscription)["id"]
+
+    facts = client.read_invoice(account=account, invoice_id=invoice_id)
+
+    assert (facts.method.type, facts.method.mandate) == ("us_bank_account", "")
+
+
 def test_nothing_on_file(sandbox, account):
     name = account.stripe_account_id
     invoice_id = failed_renewal(sandbox, account)

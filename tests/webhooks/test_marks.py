@@ -154,5 +154,12 @@ def test_every_kind_of_event_we_ask_for_is_understood():
     for type in EVENT_TYPES:
         kind = kinds.get(".".join(type.split(".")[:2]), type.split(".")[0])
         kind = "checkout.session" if kind == "checkout" else kind
-        hint = a_hint(type, kind, invoice_id="in_1", customer_id="cus_1", subscription_id="sub_1")
+        hint = a_hint(
+            type,
+            kind,
+            invoice_id="in_1",
+            customer_id="cus_1",
+            subscription_id="sub_1",
+            payment_method_id="pm_1",
+        )
         assert bool(marks_of(hint)) == (type not in without_object), type

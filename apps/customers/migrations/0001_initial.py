@@ -98,6 +98,19 @@ class Migration(migrations.Migration):
                 ("exp_month", models.PositiveSmallIntegerField(null=True)),
                 ("exp_year", models.PositiveSmallIntegerField(null=True)),
                 (
+                    "mandate",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("active", "In force"),
+                            ("pending", "Not in force yet"),
+                            ("inactive", "No longer valid"),
+                        ],
+                        help_text="Of a bank debit, as last told; empty where nobody told.",
+                        max_length=16,
+                    ),
+                ),
+                (
                     "data_changed_at",
                     models.DateTimeField(
                         help_text="Expiry, CVC or number changed, as far as we were told.",

@@ -4,6 +4,7 @@ from apps.overview.views.activity import activity
 from apps.overview.views.alerts import alert, alert_settings, alerts
 from apps.overview.views.customer import customer_page
 from apps.overview.views.history import history_preview
+from apps.overview.views.mandates import mandates
 from apps.overview.views.matching import match_segments
 from apps.overview.views.start import healthz, home, metrics
 from apps.overview.views.stripe_check import stripe_check
@@ -17,6 +18,7 @@ __all__ = [
     "healthz",
     "history_preview",
     "home",
+    "mandates",
     "match_segments",
     "metrics",
     "stripe_check",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, ngettext
 from apps.customers.models import PaymentMethod
 from apps.dunning.codes import kind_of
 from apps.dunning.facts import CaseFacts
-from apps.dunning.limits import limits_for
+from apps.dunning.limits import DEBIT_SCHEMES, limits_for
 from apps.recovery.models import RecoveryCase
 
 
@@ -65,6 +65,26 @@ def updated_by_bank_at(case: RecoveryCase, facts: CaseFacts | None) -> dt.dateti
         .values_list("updated_by_network_at", flat=True)
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MandateShown:
+    """What is known of the mandate of a bank account, and where Stripe explains it."""
+
+    words: str
+    is_bad: bool
+    url: str
+
+
+def mandate_of(facts: CaseFacts | None) -> MandateShown | None:
+    """Return the mandate of the bank account that would be charged next; None for a card."""
+    method = facts.method if facts else None
+    scheme = DEBIT_SCHEMES.get(method.type) if method else None
+    if method is None or scheme is None:
+        return None
+    states = dict(PaymentMethod.Mandate.choices)
+    words = states.get(method.mandate) or gettext("Stripe did not say")
+    return MandateShown(str(words), method.mandate == "inactive", scheme.mandate_url)
 
 
 def _span(window: dt.timedelta) -> str:

@@ -20,7 +20,7 @@ from apps.recovery.extras import offered_actions, planned_steps
 from apps.recovery.facts import Seen
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import CaseDetail, case_detail, write_off_warnings
-from apps.recovery.views.card import budgets_of, updated_by_bank_at
+from apps.recovery.views.card import budgets_of, mandate_of, updated_by_bank_at
 from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of
 from apps.recovery.views.timeline import (
@@ -112,6 +112,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
             case=case, attempts=detail.attempts, events=detail.events
         ),
         "budgets": budgets_of(detail.facts, now=now),
+        "mandate": mandate_of(detail.facts),
         "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
         "stripe_line": _stripe_line(detail, shown),
         "stripe_count": max((one.stripe_attempt_count for one in detail.tries), default=0),

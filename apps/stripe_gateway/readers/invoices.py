@@ -8,7 +8,9 @@ Source: https://docs.stripe.com/changelog/basil/2025-03-31/add-support-for-multi
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from apps.dunning.facts import Method
 from apps.dunning.money import Money
 from apps.stripe_gateway.facts import InvoiceFacts, LineFacts, TryFacts
 from apps.stripe_gateway.readers.charges import EPOCH, try_of_charge
@@ -102,6 +104,21 @@ def invoice_facts(
         metadata=labels(answer),
         lines=tuple(_line(one) for one in rows(answer, "lines")),
     )
+
+
+def with_mandate(facts: InvoiceFacts, reference: str, mandate: str) -> InvoiceFacts:
+    """Add the state of a method's mandate wherever an invoice shows that method."""
+
+    def told(method: Method | None) -> Method | None:
+        same = method is not None and method.reference == reference
+        return replace(method, mandate=mandate) if method is not None and same else method
+
+    customer, subscription = facts.customer, facts.subscription
+    if customer is not None:
+        customer = replace(customer, default_method=told(customer.default_method))
+    if subscription is not None:
+        subscription = replace(subscription, default_method=told(subscription.default_method))
+    return replace(facts, method=told(facts.method), customer=customer, subscription=subscription)
 
 
 def subscription_id_of(answer: object) -> str:

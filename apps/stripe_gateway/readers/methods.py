@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from apps.dunning.codes import kind_of
 from apps.dunning.facts import Method
 from apps.stripe_gateway.readers.common import (
     Json,
@@ -42,6 +43,21 @@ def method_of_charge(charge: Json) -> Method | None:
     if method_type:
         return _method(reference, method_type, dig(charge, "payment_method_details", method_type))
     return method_from(dig(charge, "source")) or (Method(reference) if reference else None)
+
+
+def mandate_id_of(invoice: Json, charges: Iterable[Json], method: Method | None) -> str:
+    """Name the mandate under which a bank debit would be collected; "" where nothing names one.
+
+    The invoice's own mandate, else the one of the account's newest charge; `charges` come newest
+    first. A PaymentMethod does not name its mandate.
+    Source: https://docs.stripe.com/api/mandates
+    """
+    if method is None or kind_of(method.type) != "direct_debit":
+        return ""
+    theirs = (one for one in charges if ident(one, "payment_method") == method.reference)
+    named = (ident(one, "payment_method_details", method.type, "mandate") for one in theirs)
+    own = ident(invoice, "payment_settings", "default_mandate")
+    return own or next(filter(None, named), "")
 
 
 def known_by_id(reference: str) -> Method:
