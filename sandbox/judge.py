@@ -161,8 +161,11 @@ class Judge:
         """Before a charge without the customer: M10 (canceled long ago), M8 (3DS still open)."""
         subscription = books.find("subscription", invoice["_subscription"])
         if subscription is not None and subscription["status"] == "canceled":
+            schedule = books.find("subscription_schedule", subscription["schedule"])
+            # A payment plan ends by time: what it is owed is owed still.
+            ran_out = schedule is not None and schedule["status"] == "completed"
             wish = subscription["cancellation_details"]["reason"] == "cancellation_requested"
-            if wish and books.now - subscription["ended_at"] > BENIGN_RACE:
+            if wish and not ran_out and books.now - subscription["ended_at"] > BENIGN_RACE:
                 self.note(books, "M10", f"pay of {invoice['id']} after the customer canceled")
         intent = books.find("payment_intent", invoice["_payment_intent"])
         if intent is not None and intent["status"] == "requires_action":

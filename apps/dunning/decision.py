@@ -46,6 +46,13 @@ class WaitForCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitForTurn:
+    """Charge nothing before another invoice was settled; ask again once it was."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeaveToStripe:
     """The next move is Stripe's: its own retry, or the answer to a payment under way.
 
@@ -71,7 +78,7 @@ class GiveUp:
     invoice_action: InvoiceAction = "leave_open"
 
 
-Decision = RetryAt | WaitForCustomer | LeaveToStripe | GiveUp
+Decision = RetryAt | WaitForCustomer | WaitForTurn | LeaveToStripe | GiveUp
 
 
 @dataclass(frozen=True, slots=True)

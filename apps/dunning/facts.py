@@ -111,7 +111,8 @@ class CaseFacts:
     False for a one-off invoice. `backups` are the customer's other methods; `backup_used` is True
     once one of them was tried for this invoice.
     `behind_another` is True where another invoice of the same subscription is to be paid first: a
-    new card is not tried on this one by itself.
+    new card is not tried on this one by itself. `older_instalment` is True while an older
+    instalment of the same payment plan is still being collected: this one waits for it.
     """
 
     invoice_status: str
@@ -135,6 +136,7 @@ class CaseFacts:
     backups: tuple[BackupMethod, ...] = ()
     backup_used: bool = False
     behind_another: bool = False
+    older_instalment: bool = False
 
     @property
     def last_try(self) -> PaymentTry | None:

@@ -24,6 +24,10 @@ Source: https://support.stripe.com/questions/payment-blocked-due-to-excessive-re
 NEAR_STRIPES_TRY = timedelta(hours=1)
 """While Stripe retries, no charge of ours stands closer to its next one."""
 
+OLDER_INSTALMENT = Blocked(
+    "older_instalment", "An older instalment of this payment plan is collected first.", "later"
+)
+
 CLOSED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete", "incomplete_expired"})
 
 
@@ -55,6 +59,8 @@ def check_before_charge(
             return Blocked("backup_gone", "The backup method cannot be used any more.", "later")
         facts = charged
     blocked = block_on(facts, rules, now=now) or _stripe_is_about_to(facts, rules, now, manual)
+    if facts.older_instalment and not manual:
+        blocked = blocked or OLDER_INSTALMENT
     if blocked:
         return blocked
     floor = max(floors(facts, rules, now=now), key=lambda one: one.at, default=None)

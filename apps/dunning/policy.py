@@ -20,9 +20,17 @@ from apps.dunning.decision import (
     Reason,
     RetryAt,
     WaitForCustomer,
+    WaitForTurn,
 )
 from apps.dunning.facts import CaseFacts, Decline, PaymentTry, newest
-from apps.dunning.guards import Floor, block_on, check_before_charge, floors, hours_in_words
+from apps.dunning.guards import (
+    OLDER_INSTALMENT,
+    Floor,
+    block_on,
+    check_before_charge,
+    floors,
+    hours_in_words,
+)
 from apps.dunning.rules import MAX_TRIES, RetryRules, Step, length
 from apps.dunning.schedule import Due, due_for, ladder_for, latest, tries_left
 from apps.dunning.timing import spoken, zone_of
@@ -56,6 +64,8 @@ def next_step(*, facts: CaseFacts, rules: RetryRules, now: datetime) -> Decision
         return LeaveToStripe(None, (_reason(blocked),))
     if rules.engine == "stripe":
         return _watch(facts, blocked)
+    if facts.older_instalment:
+        return _after_the_older(facts, rules, blocked)
     if rules.engine == "gaps":
         return _in_the_gaps(facts, rules, now, blocked)
     if blocked and blocked.then == "later":
@@ -126,6 +136,17 @@ def _watch(facts: CaseFacts, blocked: Blocked | None) -> LeaveToStripe | GiveUp:
     if due:
         text = f"Stripe tries again {spoken(due, zone_of(facts.zone))} in the customer's zone."
     return LeaveToStripe(due, (Reason("stripe_retries", text), *also))
+
+
+def _after_the_older(
+    facts: CaseFacts, rules: RetryRules, blocked: Blocked | None
+) -> WaitForTurn | LeaveToStripe | GiveUp:
+    """Let an instalment wait for an older one, however long that takes; Stripe goes on by itself."""
+    why = _reason(OLDER_INSTALMENT)
+    if rules.engine != "gaps":
+        return WaitForTurn((why,))
+    watch = _watch(facts, blocked)
+    return watch if isinstance(watch, GiveUp) else replace(watch, reasons=(*watch.reasons, why))
 
 
 def _in_the_gaps(

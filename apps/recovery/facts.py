@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.db.models import Q
+
 from apps.customers.models import Customer, PaymentMethod
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
 from apps.dunning.money import Money
@@ -44,7 +46,7 @@ class Seen:
             next_payment_attempt=invoice.next_payment_attempt,
             processing=invoice.processing,
             requires_action=invoice.requires_action,
-            subscription_status=invoice.subscription.status if invoice.subscription else "",
+            subscription_status=invoice.subscription.standing if invoice.subscription else "",
             method=invoice.method,
             attempt_count=invoice.attempt_count,
         )
@@ -88,6 +90,7 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         asked_at = max([case.failed_at, *(one.at for one in tries)])
         tries += (PaymentTry(asked_at, False, Decline("authentication_required")),)
     method = _method(case=case, method=seen.method)
+    behind = is_behind_another(case)
     return CaseFacts(
         invoice_status=seen.status,
         amount_remaining=seen.remaining,
@@ -105,7 +108,8 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         processing=seen.processing,
         reference=case.stripe_invoice_id,
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
-        behind_another=is_behind_another(case),
+        behind_another=behind,
+        older_instalment=behind and case.kind == RecoveryCase.Kind.PAYMENT_PLAN,
         account_attached=case.merchant.detached_at is None,
         backups=backups_of(case, now=now),
         backup_used=backup_was_used(case),
@@ -125,7 +129,8 @@ def is_behind_another(case: RecoveryCase) -> bool:
         merchant_id=case.merchant_id, stripe_subscription_id=case.stripe_subscription_id
     )
     if case.kind == RecoveryCase.Kind.PAYMENT_PLAN:
-        return others.open().filter(failed_at__lt=case.failed_at).exists()
+        older = Q(failed_at__lt=case.failed_at) | Q(failed_at=case.failed_at, pk__lt=case.pk)
+        return others.open().filter(older).exists()
     return others.filter(failed_at__gt=case.failed_at).exists()
 
 

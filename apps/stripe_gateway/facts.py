@@ -63,12 +63,21 @@ class SubscriptionFacts:
     latest_invoice_id: str = ""
     schedule_id: str = ""  # payment plans run on a subscription schedule
     installments_total: int | None = None
+    ran_to_its_end: bool = False  # a payment plan whose last period is over: nobody canceled it
     default_method: Method | None = None
     default_method_id: str = ""
     default_source_id: str = ""
     trial_end: dt.datetime | None = None
     collection_paused: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)  # the merchant's own
+
+    @property
+    def standing(self) -> str:
+        """Stripe's status; "completed" for a payment plan at its end, which Stripe calls canceled.
+
+        Phases of a plan are time: its end says nothing of what is still owed.
+        """
+        return "completed" if self.ran_to_its_end else self.status
 
 
 @dataclass(frozen=True, slots=True)

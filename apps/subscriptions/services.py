@@ -127,11 +127,11 @@ def _derive(row: Subscription) -> None:
     row.next_try_at = min(
         (case.next_try_at for case in running if case.next_try_at is not None), default=None
     )
-    row.past_due_since = _owed_since(row, running or cases[-1:])
-    if row.status in ENDED and _lost_for_nonpayment(row, cases):
-        row.ended_for_nonpayment = True
     if row.installments_total:
-        _count_installments(row)
+        _count_installments(row, is_collected=bool(running))
+    row.past_due_since = _owed_since(row, running or cases[-1:])
+    if row.status == Status.CANCELED and _lost_for_nonpayment(row, cases):
+        row.ended_for_nonpayment = True
     _derive_access(row)
 
 
@@ -161,10 +161,11 @@ def _lost_for_nonpayment(row: Subscription, cases: Sequence[RecoveryCase]) -> bo
     return bool(cases) and cases[-1].end_reason in LOST_FOR_NONPAYMENT
 
 
-def _count_installments(row: Subscription) -> None:
+def _count_installments(row: Subscription, *, is_collected: bool) -> None:
     """Count a payment plan's instalments by its invoices, not by time that has passed.
 
-    A plan that ended with all of them paid is Completed, whatever Stripe calls its end.
+    A plan that ended with all of them paid is Completed, whatever Stripe calls its end. One that
+    ended with a gap is past due while a missed instalment is still being collected.
     """
     counted = Transaction.objects.filter(
         merchant_id=row.merchant_id, stripe_subscription_id=row.stripe_subscription_id
@@ -177,10 +178,13 @@ def _count_installments(row: Subscription) -> None:
     )
     row.installments_paid = counted["paid"]
     row.installments_missed = counted["missed"]
-    is_paid = counted["paid"] >= (row.installments_total or 0)
-    if row.status == Status.CANCELED and is_paid:
+    if row.ended_at is None or row.status == Status.INCOMPLETE_EXPIRED:
+        return
+    if counted["paid"] >= (row.installments_total or 0):
         row.status = Status.COMPLETED
         row.ended_for_nonpayment = False
+    else:
+        row.status = Status.PAST_DUE if is_collected else Status.CANCELED
 
 
 def set_access(*, merchant: Merchant, subscription_id: str, access: str, by: str) -> None:

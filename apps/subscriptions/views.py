@@ -1,5 +1,6 @@
 """The Subscriptions page and one subscription."""
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
@@ -57,13 +58,17 @@ def subscription_detail(request: MerchantRequest, subscription_id: int) -> HttpR
         .order_by("-at", "-id")
     )
     shown = list(payments[:PAYMENTS_SHOWN])
-    owed = payments.filter(status__in=Transaction.FAILED_STATUSES).order_by("at", "id")
+    is_plan = row.kind == Subscription.Kind.PAYMENT_PLAN
+    is_owed = Q(status__in=Transaction.FAILED_STATUSES)
+    if is_plan:  # written off is a gap all the same
+        is_owed |= Q(invoice_status="uncollectible")
+    owed = payments.filter(is_owed).order_by("at", "id")
     context = {
         "row": row,
         "case": case,
         "payments": shown,
         "latest": next((one for one in shown if one.stripe_invoice_id), None),
-        "missed": list(owed[:PAYMENTS_SHOWN]) if row.amount_due_minor else [],
+        "missed": list(owed[:PAYMENTS_SHOWN]) if row.amount_due_minor or is_plan else [],
         "methods": methods_of(merchant=merchant, customer_id=row.stripe_customer_id),
     }
     return render(request, "subscriptions/detail.html", context)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from apps.dunning.decision import GiveUp, LeaveToStripe, RetryAt, WaitForCustomer
+from apps.dunning.decision import GiveUp, LeaveToStripe, RetryAt, WaitForCustomer, WaitForTurn
 from apps.dunning.facts import Method
 from apps.dunning.guards import check_before_charge
 from apps.dunning.policy import next_step, plan
@@ -562,3 +562,33 @@ def test_every_planned_try_passes_the_check_at_its_time(preset):
             tries=(*facts.tries, failed(at=planned.due_at)),
             card_tries=(*facts.card_tries, planned.due_at),
         )
+
+
+class TestInstalments:
+    LATER = case("insufficient_funds", older_instalment=True)
+
+    def test_a_newer_one_waits_for_the_older_one_whatever_the_hour(self):
+        for later in (days(0), days(3), days(60)):
+            step = ask(self.LATER, now=FAILED_AT + later)
+            assert isinstance(step, WaitForTurn)
+            assert codes_of(step) == ["older_instalment"]
+
+    def test_so_does_one_whose_card_changed(self):
+        facts = replace(self.LATER, method=OTHER_CARD)
+        assert isinstance(ask(facts), WaitForTurn)
+
+    def test_only_a_person_may_charge_it_before(self):
+        blocked = {
+            manual: check_before_charge(
+                facts=self.LATER, rules=RECOMMENDED, now=FAILED_AT + days(2), manual=manual
+            )
+            for manual in (False, True)
+        }
+        assert blocked[False].code == "older_instalment"
+        assert blocked[True] is None
+
+    def test_between_stripes_tries_it_only_watches(self):
+        facts = replace(self.LATER, provider_next_try_at=FAILED_AT + days(5))
+        step = ask(facts, rules=replace(RECOMMENDED, engine="gaps"))
+        assert isinstance(step, LeaveToStripe)
+        assert codes_of(step) == ["stripe_retries", "older_instalment"]

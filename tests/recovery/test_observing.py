@@ -7,6 +7,7 @@ import pytest
 from apps.dunning.facts import Decline
 from apps.recovery import services
 from apps.recovery.models import CaseEvent, RecoveryCase, Try
+from apps.recovery.services.events import append_event
 from apps.stripe_gateway.errors import AccessDenied, OutcomeUnknown
 from tests.accounts.factories import MerchantFactory
 from tests.recovery.builders import (
@@ -19,6 +20,7 @@ from tests.recovery.builders import (
     paid,
     taken_over,
 )
+from tests.recovery.factories import CaseFactory
 
 Kind = CaseEvent.Kind
 
@@ -174,6 +176,46 @@ class TestEnding:
         assert (case.status, case.end_reason) == (status, reason)
         assert case.next_try_at is None
         assert case.attempts.get().skip_reason == "case_closed"
+
+    def test_a_subscription_we_canceled_for_another_invoice_is_no_wish_of_the_customers(
+        self, merchant, stripe
+    ):
+        case = observe(merchant, stripe.invoice)
+        other = CaseFactory(
+            merchant=merchant,
+            stripe_subscription_id="sub_1",
+            status="lost",
+            end_reason="tries_used_up",
+            closed_at=FAILED_AT + DAY,
+        )
+        append_event(
+            case=other,
+            kind="final_action",
+            key="final_action:1",
+            at=FAILED_AT + DAY,
+            text="Tries used up.",
+            data={"action": "cancel"},
+        )
+        ended = a_subscription(status="canceled", cancellation_reason="cancellation_requested")
+
+        observe(merchant, replace(stripe.invoice, subscription=ended), FAILED_AT + DAY)
+
+        case.refresh_from_db()
+        assert (case.status, case.end_reason) == ("lost", "canceled_for_nonpayment")
+
+    def test_the_end_of_a_payment_plan_ends_no_case(self, merchant, stripe):
+        case = observe(merchant, stripe.invoice)
+        ended = a_subscription(
+            status="canceled",
+            cancellation_reason="cancellation_requested",
+            installments_total=3,
+            ran_to_its_end=True,
+        )
+
+        observe(merchant, replace(taken_over(stripe.invoice), subscription=ended), FAILED_AT + DAY)
+
+        case.refresh_from_db()
+        assert (case.status, case.next_step) == ("open", "retry")
 
     def test_a_payment_by_the_customer_recovers_the_case(self, merchant, stripe):
         case = observe(merchant, stripe.invoice)

@@ -42,7 +42,7 @@ def look(*, link: PaymentLink) -> Look:
 def facts_of(invoice: InvoiceFacts, *, case: RecoveryCase) -> LinkFacts:
     """Take from a read what the offer depends on."""
     subscription = invoice.subscription
-    status = subscription.status if subscription else ""
+    status = subscription.standing if subscription else ""
     last = invoice.tries[-1] if invoice.tries else None
     method = invoice.method
     return LinkFacts(

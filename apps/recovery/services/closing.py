@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from django.db.models import Q
+
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.recovery.services.methods import NETWORK, fixed_before
@@ -31,8 +33,9 @@ def end_of(
     if invoice.status == "uncollectible":
         return RecoveryCase.Status.LOST, RecoveryCase.EndReason.UNCOLLECTIBLE
     subscription = invoice.subscription
-    if subscription and subscription.status == "canceled" and not _is_ending(case):
-        if subscription.cancellation_reason in ("payment_failed", "payment_disputed"):
+    if subscription and subscription.standing == "canceled" and not _is_ending(case):
+        by_stripe = subscription.cancellation_reason in ("payment_failed", "payment_disputed")
+        if by_stripe or _is_ended_by_another(case):
             return RecoveryCase.Status.LOST, RecoveryCase.EndReason.CANCELED_FOR_NONPAYMENT
         return RecoveryCase.Status.STOPPED, RecoveryCase.EndReason.CANCELED_BY_CUSTOMER
     return None
@@ -42,6 +45,23 @@ def _is_ending(case: RecoveryCase) -> bool:
     """Tell whether our own final action is under way: its job closes the case when all is done."""
     return (
         case.status == RecoveryCase.Status.OPEN and case.next_step == RecoveryCase.Step.FINAL_ACTION
+    )
+
+
+def _is_ended_by_another(case: RecoveryCase) -> bool:
+    """Tell whether we canceled the subscription ourselves, at the end of another invoice's tries."""
+    given_up = Q(end_reason=RecoveryCase.EndReason.TRIES_USED_UP)
+    being_ended = Q(status=RecoveryCase.Status.OPEN, next_step=RecoveryCase.Step.FINAL_ACTION)
+    return (
+        RecoveryCase.objects.filter(
+            given_up | being_ended,
+            merchant_id=case.merchant_id,
+            stripe_subscription_id=case.stripe_subscription_id,
+            events__kind=Kind.FINAL_ACTION,
+            events__data__action="cancel",
+        )
+        .exclude(pk=case.pk)
+        .exists()
     )
 
 

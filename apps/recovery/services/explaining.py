@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from apps.dunning.decision import Decision, GiveUp, LeaveToStripe, RetryAt
+from apps.dunning.decision import Decision, GiveUp, LeaveToStripe, RetryAt, WaitForTurn
 from apps.dunning.forecast import course
 from apps.dunning.policy import check_before_charge, next_step
 from apps.dunning.rules import RetryRules
@@ -54,4 +54,6 @@ def _said(decision: Decision) -> str:
         return "leave it to Stripe."
     if isinstance(decision, GiveUp):
         return f"give up: {decision.final_action}, invoice: {decision.invoice_action}."
+    if isinstance(decision, WaitForTurn):
+        return "wait for another invoice."
     return f"wait for the customer ({decision.what}) until {decision.until:%Y-%m-%d %H:%M} UTC."

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.accounts.models import Merchant
 from apps.dunning.facts import Method
+from apps.dunning.guards import OLDER_INSTALMENT
 from apps.dunning.words import method_name
 from apps.recovery.facts import is_behind_another
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
@@ -250,7 +251,7 @@ def _collect(
         case_ids=tuple(case.pk for case in cases),
         offered=tuple(case.pk for case in cases if case not in first),
     )
-    why_not = ""
+    why_not = "" if first else OLDER_INSTALMENT.text
     for case in first:
         attempt_id, why = _claim(case=case, trigger=trigger, actor=actor, now=now)
         if attempt_id is not None:

@@ -10,6 +10,7 @@ from apps.dunning.decision import (
     Reason,
     RetryAt,
     WaitForCustomer,
+    WaitForTurn,
 )
 from apps.dunning.facts import CaseFacts
 from apps.dunning.guards import block_on
@@ -101,6 +102,8 @@ def _keep(*, case: RecoveryCase, decision: Decision, now: dt.datetime) -> None:
     _unschedule(case=case, reasons=decision.reasons, now=now)
     if isinstance(decision, WaitForCustomer):
         _wait(case=case, decision=decision, now=now)
+    elif isinstance(decision, WaitForTurn):
+        case.next_step, case.decide_by = RecoveryCase.Step.NOTHING, now + LOOK_AGAIN
     elif isinstance(decision, LeaveToStripe):
         case.next_step = RecoveryCase.Step.STRIPE
         case.next_try_at = decision.until

@@ -48,10 +48,12 @@ def subscription_facts(
         *(moment(i, "current_period_end") for _, i in items),
     ]
     schedule = expanded(answer, "schedule")
+    total = installments(schedule, interval, count) if schedule else None
+    status = text(answer, "status")
     return SubscriptionFacts(
         id=own_id(answer, "subscription"),
         customer_id=ident(answer, "customer"),
-        status=text(answer, "status"),
+        status=status,
         offer_name=text(price, "product", "name")
         or product_names.get(product_id, "")
         or text(price, "nickname"),
@@ -68,7 +70,10 @@ def subscription_facts(
         cancellation_reason=text(answer, "cancellation_details", "reason"),
         latest_invoice_id=ident(answer, "latest_invoice"),
         schedule_id=ident(answer, "schedule"),
-        installments_total=installments(schedule, interval, count) if schedule else None,
+        installments_total=total,
+        ran_to_its_end=bool(total)
+        and status == "canceled"
+        and text(schedule or {}, "status") == "completed",
         default_method=method_from(dig(answer, "default_payment_method"))
         or method_from(dig(answer, "default_source")),
         default_method_id=ident(answer, "default_payment_method"),

@@ -136,9 +136,25 @@ def methods_beside_the_customers(invoice: InvoiceFacts) -> list[Method]:
 
 def _invoice(row: DirtyObject, now: dt.datetime) -> None:
     invoice = gateway.read_invoice(account=row.merchant, invoice_id=row.stripe_id)
-    project_invoice_read(merchant=row.merchant, invoice=invoice, read_at=_asked_at(row), now=now)
+    case = project_invoice_read(
+        merchant=row.merchant, invoice=invoice, read_at=_asked_at(row), now=now
+    )
+    if case is not None and case.kind == RecoveryCase.Kind.PAYMENT_PLAN:
+        _let_the_next_instalment_go(case, now)
     _note_money_back(row, now, customer_id=invoice.customer_id, invoice=invoice)
     _cover(row=row, invoice=invoice, now=now)
+
+
+def _let_the_next_instalment_go(case: RecoveryCase, now: dt.datetime) -> None:
+    """Read the instalments again that waited for one that is settled now."""
+    if case.status != RecoveryCase.Status.OPEN:
+        _look_at_cases(
+            case.merchant,
+            now,
+            stripe_subscription_id=case.stripe_subscription_id,
+            status=RecoveryCase.Status.OPEN,
+            next_step=RecoveryCase.Step.NOTHING,
+        )
 
 
 def _cover(*, row: DirtyObject, invoice: InvoiceFacts, now: dt.datetime) -> None:
