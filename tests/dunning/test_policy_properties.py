@@ -219,6 +219,7 @@ def test_a_case_always_ends(facts, rules):
         if isinstance(decision, WaitForCustomer):
             now = decision.until
             continue
+        assert isinstance(decision, RetryAt), "no older instalment holds this one back"
         now = decision.due_at
         backup = next(
             (one.method for one in facts.backups if one.method.reference == decision.method), None

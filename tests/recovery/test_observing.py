@@ -190,7 +190,7 @@ class TestEnding:
         )
         append_event(
             case=other,
-            kind="final_action",
+            kind=Kind.FINAL_ACTION,
             key="final_action:1",
             at=FAILED_AT + DAY,
             text="Tries used up.",
