@@ -1,10 +1,12 @@
-"""The short cut through dj-stripe's migrations, and its proof."""
+"""The short cut through all migrations on an empty database, and its proof."""
 
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from apps.stripe_gateway.management.commands import check_schema, migrate
@@ -12,22 +14,22 @@ from apps.stripe_gateway.management.commands import check_schema, migrate
 
 @pytest.mark.django_db
 def test_the_test_database_was_made_by_it():
-    applied = {
-        name
-        for app, name in MigrationRecorder(connection).applied_migrations()
-        if app == "djstripe"
-    }
+    applied = set(MigrationRecorder(connection).applied_migrations())
 
-    assert {"0001_initial", "0002_2_10", "0003_2_11"} <= applied
-    assert "djstripe_invoice" in connection.introspection.table_names()
+    assert applied == set(MigrationLoader(connection).disk_migrations)
+    assert ("djstripe", "0002_2_10") in applied
+    assert {"djstripe_invoice", "recovery_recoverycase", "accounts_user_groups"} <= set(
+        connection.introspection.table_names()
+    )
+    assert Permission.objects.filter(codename="change_recoverycase").exists()
 
 
 @pytest.mark.django_db
 def test_a_database_with_tables_is_migrated_as_django_does(monkeypatch):
-    def never(*args):
+    def never(*args, **options):
         raise AssertionError("the short cut was taken")
 
-    monkeypatch.setattr(migrate, "create_tables_of", never)
+    monkeypatch.setattr(migrate, "create_everything", never)
     out = StringIO()
 
     call_command("migrate", stdout=out)
@@ -38,7 +40,11 @@ def test_a_database_with_tables_is_migrated_as_django_does(monkeypatch):
 @pytest.mark.django_db
 def test_part_of_the_migrations_is_left_to_django(monkeypatch):
     monkeypatch.setattr(migrate, "_is_empty", lambda connection: True)
-    monkeypatch.setattr(migrate, "create_tables_of", lambda *args: pytest.fail("short cut taken"))
+
+    def never(*args, **options):
+        pytest.fail("short cut taken")
+
+    monkeypatch.setattr(migrate, "create_everything", never)
 
     call_command("migrate", "sessions", stdout=StringIO())
 
@@ -67,3 +73,5 @@ def test_a_schema_is_read_whole():
     assert schema["column stripe_gateway_mirrorbacklog.stripe_id"].startswith("character varying")
     assert "UNIQUE" in schema["constraint stripe_gateway_mirrorbacklog.backlog_unique_object"]
     assert "btree (not_before)" in schema["index backlog_by_time"]
+    assert int(schema["rows auth_permission"]) > 0
+    assert schema["rows recovery_recoverycase"] == "0"
