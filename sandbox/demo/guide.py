@@ -8,12 +8,13 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import django
 from django.core.management import call_command
 
 from config.embedded import VAR_DIR
-from sandbox.demo.plan import EMAIL, PASSWORD, READY_FILE, Plan, current_plan
+from sandbox.demo.plan import EMAIL, PASSWORD, READY_FILE, Plan, current_plan, log_file
 
 _PATIENCE_SECONDS = 120
 _POLITENESS = 10
@@ -32,6 +33,7 @@ def main() -> None:
     os.environ["CELERY_BROKER_URL"] = "memory://localhost"
     django.setup()
     logging.disable(logging.INFO)
+    log_into(log_file("data"))
     call_command("migrate", interactive=False, verbosity=0)
     _say(f"Database ready ({time.monotonic() - started:.1f} s)")
     # Models need Django set up before they are imported.
@@ -53,6 +55,14 @@ def main() -> None:
     if plan.sandbox_port:
         _bring_history_in()
     signal.pause()
+
+
+def log_into(file: Path) -> None:
+    """Keep log lines off the terminal, where a newcomer reads how far the demo is."""
+    lines = file.open("w", buffering=1)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(lines)
 
 
 def _bring_history_in() -> None:
