@@ -50,7 +50,7 @@ check: install ## lint, types, floors, templates, migrations, production setting
 		then echo 'A lock file names a host; write it again with `make lock`.'; exit 1; fi
 	$(BIN)/mypy
 
-check-schema: install ## compare the quick way to an empty database with dj-stripe's own migrations (a minute)
+check-schema: install ## compare the quick way to an empty database with all migrations (a minute)
 	$(WITH_DATABASE) $(PRODUCTION) $(BIN)/python manage.py check_schema
 
 benchmark: install ## measure what failed renewals cost, in a scratch database
