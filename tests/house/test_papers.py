@@ -77,7 +77,11 @@ def test_hooks_fetch_nothing():
 def test_commands_of_the_readme_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text()))
-    commands = {path.stem for path in ROOT.glob("apps/*/management/commands/*.py")}
+    found = [
+        *ROOT.glob("apps/*/management/commands/*.py"),
+        *ROOT.glob("sandbox/*/management/commands/*.py"),
+    ]
+    commands = {path.stem for path in found}
     managed = set(re.findall(r"manage\.py (\w+)", (ROOT / "README.md").read_text()))
 
     assert {"demo", "test", "check"} <= named
