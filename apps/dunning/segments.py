@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from apps.dunning.money import Money
@@ -34,6 +34,15 @@ class SegmentFacts:
     country: str = ""
     method: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give them as JSON values, to be asked again later."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SegmentFacts:
+        """Read what `to_json` wrote."""
+        return cls(**{**values, "amount": Money(**values["amount"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,11 @@ class RecoveryCase(models.Model):
 
     engine = models.CharField(max_length=16, choices=Engine)
     rules = models.JSONField(help_text="dunning.RetryRules, frozen when the case opened.")
+    segment = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="dunning.SegmentFacts of an imported case, for when it is taken over.",
+    )
     takeover = models.CharField(max_length=16, choices=Takeover, default=Takeover.NONE)
     takeover_tries = models.PositiveSmallIntegerField(default=0)
     retries_made = models.PositiveSmallIntegerField(

@@ -1,6 +1,7 @@
 """Importing a history: silent, in Stripe's own times, safe to kill, and few calls."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,9 +12,13 @@ from django.core.management import CommandError, call_command
 from apps.customer_payments import services as customer_payments
 from apps.customer_payments.models import Access, AccessEvent
 from apps.customers.models import Customer
+from apps.dunning.presets import KAJABI
+from apps.dunning.rules import RetryRules
+from apps.dunning.segments import Segment
 from apps.reactions import services as reactions
 from apps.recovery import services as recovery
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
+from apps.retry_settings.services import save_policy
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
 from apps.webhooks import services as webhooks
@@ -341,6 +346,30 @@ class TestTakeover:
         assert case.attempts.get().status == "scheduled"
         assert not case.events.get(kind="planned").is_silent
         assert world.merchant.audit_entries.get(action="cases.take_over_imported").user == user
+
+    def test_each_gets_the_rules_of_its_segment(self, world):
+        recoup_retries(world)
+        sold = history(world)
+        run_import(world)
+        for name, interval in (("Yearly", "year"), ("Monthly", "month")):
+            save_policy(
+                merchant=world.merchant,
+                policy_id=None,
+                name=name,
+                segment=Segment(intervals=(interval,)),
+                rules=KAJABI,
+                expected_version=0,
+                user=None,
+                now=world.now,
+            )
+
+        recovery.take_over_imported(
+            merchant=world.merchant, expected_count=1, user=None, now=world.now
+        )
+
+        case = case_of(sold["fresh"])
+        assert RetryRules.from_json(case.rules) == replace(KAJABI, policy="Monthly")
+        assert "“Monthly”" in case.events.get(key="imported_case_taken_over").text
 
     def test_another_count_changes_nothing(self, world):
         recoup_retries(world)

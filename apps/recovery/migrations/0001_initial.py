@@ -310,6 +310,14 @@ class Migration(migrations.Migration):
                     models.JSONField(help_text="dunning.RetryRules, frozen when the case opened."),
                 ),
                 (
+                    "segment",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="dunning.SegmentFacts of an imported case, for when it is taken over.",
+                    ),
+                ),
+                (
                     "takeover",
                     models.CharField(
                         choices=[

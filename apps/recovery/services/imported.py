@@ -7,12 +7,15 @@ from django.db import transaction
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import record_audit
 from apps.dunning.decision import GiveUp
+from apps.dunning.money import Money
 from apps.dunning.policy import next_step
 from apps.dunning.rules import RetryRules
+from apps.dunning.segments import SegmentFacts
 from apps.recovery.facts import Seen, case_facts
 from apps.recovery.models import CaseEvent, RecoveryCase, RecoveryCaseQuerySet
+from apps.recovery.services.choosing import rules_in_words
 from apps.recovery.services.events import append_event
-from apps.retry_settings.services import rules_for
+from apps.retry_settings.services import rules_chooser
 from apps.stripe_gateway.facts import InvoiceFacts
 
 Engine, Takeover = RecoveryCase.Engine, RecoveryCase.Takeover
@@ -31,11 +34,26 @@ def imported_cases_to_take_over(*, merchant: Merchant, now: dt.datetime) -> Reco
 
     Where Recoup retries, those too old for any try are left out: taken over, they would only end.
     """
-    rules = rules_for(merchant)
     cases = (
         RecoveryCase.objects.for_merchant(merchant).open().filter(source=RecoveryCase.Source.IMPORT)
     )
-    return cases if rules.engine == "stripe" else cases.filter(failed_at__gt=now - rules.horizon)
+    choose = rules_chooser(merchant)
+    worth_it = []
+    for case in cases.only("segment", "failed_at", "kind", "amount_due_minor", "currency"):
+        rules = choose(segment_of(case))
+        if rules.engine == "stripe" or case.failed_at > now - rules.horizon:
+            worth_it.append(case.pk)
+    return cases.filter(pk__in=worth_it)
+
+
+def segment_of(case: RecoveryCase) -> SegmentFacts:
+    """Give what is known of an imported case that a segment may ask about."""
+    if case.segment:
+        return SegmentFacts.from_json(case.segment)
+    return SegmentFacts(
+        amount=Money(case.amount_due_minor, case.currency),
+        recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
+    )
 
 
 def when_given_up(
@@ -60,7 +78,7 @@ def when_given_up(
 def take_over_imported(
     *, merchant: Merchant, expected_count: int, user: User | None, now: dt.datetime
 ) -> int:
-    """Treat open imported cases as our own from now on, by the merchant's present rules.
+    """Treat open imported cases as our own from now on, each by the rules of its segment.
 
     Recoup's engine asks Stripe to stop its own retries first (`repeat_takeovers`, within a
     minute); what happens to a case from now on is no longer silent. Cases too old for any try
@@ -70,8 +88,7 @@ def take_over_imported(
         CountChanged: it is not `expected_count` cases; nothing happened.
     """
     with transaction.atomic(durable=True):
-        rules = rules_for(merchant)
-        ours = rules.engine == "recoup"
+        choose = rules_chooser(merchant)
         cases = list(
             imported_cases_to_take_over(merchant=merchant, now=now)
             .order_by("id")
@@ -81,6 +98,8 @@ def take_over_imported(
             raise CountChanged(len(cases))
         by = user.display_name if user else "The operator"
         for case in cases:
+            rules = choose(segment_of(case))
+            ours = rules.engine == "recoup"
             case.source = RecoveryCase.Source.LIVE
             case.engine = Engine(rules.engine)
             case.rules = rules.to_json()
@@ -95,13 +114,13 @@ def take_over_imported(
                 at=now,
                 actor=user.email if user else "Recoup",
                 text=f"{by} took this imported case over. {who}, by the rules "
-                f"“{rules.name or rules.strategy}”.",
+                f"“{rules_in_words(rules)}”.",
             )
         record_audit(
             merchant=merchant,
             user=user,
             action="cases.take_over_imported",
             at=now,
-            after={"cases": len(cases), "engine": rules.engine},
+            after={"cases": len(cases)},
         )
     return len(cases)

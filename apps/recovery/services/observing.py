@@ -185,6 +185,7 @@ def _open_case(
             ),
             "engine": RecoveryCase.Engine(rules.engine),
             "rules": rules.to_json(),
+            "segment": segment_facts(invoice, now=now).to_json() if is_import else {},
             "takeover": (
                 RecoveryCase.Takeover.WANTED
                 if ours and invoice.status == "open"

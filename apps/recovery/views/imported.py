@@ -13,7 +13,7 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.money import Money
 from apps.recovery import services
-from apps.retry_settings.services import rules_for
+from apps.retry_settings.services import rules_by_policy
 
 
 class TakeOverForm(forms.Form):
@@ -43,9 +43,11 @@ def take_over_imported(request: MerchantRequest) -> HttpResponse:
         return redirect("recovery:list")
     cases = services.imported_cases_to_take_over(merchant=merchant, now=now)
     totals = cases.values("currency").annotate(n=Count("id"), due=Sum("amount_due_minor"))
+    default, segments = rules_by_policy(merchant)
     context = {
         "count": sum(row["n"] for row in totals),
         "amounts": [Money(row["due"], row["currency"]) for row in totals.order_by("currency")],
-        "rules": rules_for(merchant),
+        "rules": default,
+        "has_segments": bool(segments),
     }
     return render(request, "recovery/take_over.html", context)

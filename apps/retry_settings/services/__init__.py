@@ -1,6 +1,6 @@
 """Read and write a merchant's retry rules: the ones for everybody, and those of segments."""
 
-from apps.retry_settings.services.choosing import rules_by_policy, rules_for
+from apps.retry_settings.services.choosing import rules_by_policy, rules_chooser, rules_for
 from apps.retry_settings.services.notes import save_stripe_notes, stripe_notes
 from apps.retry_settings.services.policies import (
     NameTaken,
@@ -24,6 +24,7 @@ __all__ = [
     "delete_policy",
     "move_policy",
     "rules_by_policy",
+    "rules_chooser",
     "rules_for",
     "save_policy",
     "save_rules",

@@ -1,5 +1,7 @@
 """Which rules a case is frozen with: those of the first segment that matches, else the default."""
 
+from collections.abc import Callable
+
 from apps.accounts.models import Merchant
 from apps.dunning.rules import RetryRules
 from apps.dunning.segments import SegmentFacts, first_match
@@ -18,10 +20,18 @@ def rules_for(merchant: Merchant, facts: SegmentFacts | None = None) -> RetryRul
 
     An invoice of a kind that the rules leave to Stripe gets Stripe's.
     """
+    return stored_rules(merchant).rules if facts is None else rules_chooser(merchant)(facts)
+
+
+def rules_chooser(merchant: Merchant) -> Callable[[SegmentFacts], RetryRules]:
+    """Read a merchant's rules once and give what chooses among them for one invoice after another."""
     default = stored_rules(merchant).rules
-    if facts is None:
-        return default
     policies = list(RetryPolicy.objects.for_merchant(merchant))
-    found = first_match([policy.conditions for policy in policies], facts)
-    rules = default if found is None else policies[found].retry_rules
-    return rules.for_invoice(recurring=facts.recurring)
+    conditions = [policy.conditions for policy in policies]
+
+    def choose(facts: SegmentFacts) -> RetryRules:
+        found = first_match(conditions, facts)
+        rules = default if found is None else policies[found].retry_rules
+        return rules.for_invoice(recurring=facts.recurring)
+
+    return choose
