@@ -20,9 +20,10 @@ def planned_access(case: RecoveryCase) -> Iterator[PlannedStep]:
     for step in steps.order_by("due_at", "id"):
         title = gettext("Planned: %(what)s") % {"what": step.get_state_display().lower()}
         url = reverse("access:case", args=[case.pk])
-        yield PlannedStep(
-            step.due_at, ICONS[step.state], title, step.note or step.why, url, gettext("Access")
-        )
+        note = step.note or step.why
+        if case.held_at is not None:
+            note = gettext("Not before the case goes on: it is on hold.")
+        yield PlannedStep(step.due_at, ICONS[step.state], title, note, url, gettext("Access"))
 
 
 def actions(case: RecoveryCase, role: Role) -> Iterator[CaseAction]:

@@ -16,7 +16,7 @@ from apps.dunning.words import method_name
 from apps.dunning_emails.facts import customer_of, ends_at, need_of, settings_of
 from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Look, Row, readable_on
-from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries import stored_facts
 from apps.transactions.models import Transaction
 from apps.web.formats import format_date, format_money, format_when
@@ -83,6 +83,7 @@ def case_values(*, cases: Sequence[RecoveryCase], now: dt.datetime) -> dict[str,
         "access": _access(case),
         "date": day(case.failed_at),
         "end": f"Otherwise we stop trying on {day(end)}." if end else "",
+        "backup": _backup(case),
     }
 
 
@@ -128,6 +129,20 @@ def _next_try(case: RecoveryCase, *, zone: ZoneInfo, now: dt.datetime) -> str:
         return ""
     moment = format_when(at, zone=zone, locale=case.merchant.locale, now=now, long=True)
     return f"Otherwise we try again by ourselves on {moment}."
+
+
+def _backup(case: RecoveryCase) -> str:
+    """Name the other card that paid, where it was not the one that is charged by itself."""
+    paid = Try.objects.filter(
+        merchant_id=case.merchant_id,
+        stripe_invoice_id=case.stripe_invoice_id,
+        status=Try.Status.SUCCEEDED,
+        attempt__trigger=Attempt.Trigger.BACKUP,
+    ).last()
+    if paid is None:
+        return ""
+    card = method_name(paid.method_brand or paid.method_type, paid.method_last4)
+    return f"We charged the other card you have on file with us, {card}."
 
 
 def _access(case: RecoveryCase) -> str:

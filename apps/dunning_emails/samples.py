@@ -37,4 +37,5 @@ def sample_values(
         "access": "Your access to Studio Membership is paused until then; your progress is kept.",
         "date": "Nov 23",
         "end": "Otherwise we stop trying on Dec 14.",
+        "backup": "",
     }

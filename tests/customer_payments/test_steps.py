@@ -90,6 +90,19 @@ class TestGraceAndLadder:
         assert state() == "revoked"
         assert kinds(case) == ["access_planned", "access_revoked"]
 
+    def test_a_case_on_hold_takes_nothing_until_it_goes_on(self, merchant):
+        choose(merchant, replace(FIRST, grace_days=7))
+        case = fail(merchant)
+        RecoveryCase.objects.filter(pk=case.pk).update(
+            hold="person", held_at=FAILED_AT + DAY, next_step="held"
+        )
+        go_on(FAILED_AT + 8 * DAY)
+        assert state() == "granted"
+
+        RecoveryCase.objects.filter(pk=case.pk).update(hold="", held_at=None, next_step="retry")
+        go_on(FAILED_AT + 8 * DAY + 2 * HOUR)
+        assert state() == "revoked"
+
     def test_each_step_is_on_the_timeline_and_on_the_subscription(self, merchant):
         row = SubscriptionFactory(merchant=merchant, stripe_subscription_id="sub_1")
         choose(merchant, replace(FIRST, ladders=(LADDER,)))

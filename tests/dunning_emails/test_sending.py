@@ -14,8 +14,11 @@ from django.db import connection
 from apps.dunning_emails.models import BouncedAddress, Mail
 from apps.dunning_emails.services import sending
 from apps.dunning_emails.services.delivery import note_delivery
+from apps.dunning_emails.services.planning import plan_sequence
 from apps.dunning_emails.transport import post
 from sandbox import cards
+from tests.dunning_emails.factories import MailFactory
+from tests.recovery.factories import SUNDAY_NOON, CaseFactory
 from tests.sandbox.server_process import free_port
 from tests.story.world import DAY, HOUR
 
@@ -268,3 +271,19 @@ def test_mail_goes_through_a_real_mail_server(shop, smtp):
     assert "multipart/alternative" in text
     assert "List-Unsubscribe" not in text
     assert Mail.objects.get(step="failed_1").provider_message_id in text
+
+
+def test_while_a_case_is_on_hold_no_mail_of_its_sequence_waits(db):
+    held = CaseFactory(
+        stripe_customer_id="cus_1",
+        hold="person",
+        held_at=SUNDAY_NOON,
+        held_by="ada@example.com",
+        next_step="held",
+    )
+    mail = MailFactory(case=held)
+
+    assert plan_sequence(case=held, now=SUNDAY_NOON) is None
+
+    mail.refresh_from_db()
+    assert (mail.status, mail.why) == ("dropped", "The case is on hold.")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from apps.dunning.presets import RECOMMENDED
+from apps.dunning_emails.composing import case_values
+from apps.recovery.models import Try
 from sandbox import cards
 from tests.story.world import DAY
 
@@ -32,6 +34,13 @@ def test_it_is_charged_once_at_the_chosen_step_and_not_made_the_default(world):
     assert charge["payment_method"] == backup
     now = world.ask("GET", f"/v1/customers/{sold['customer']}")["invoice_settings"]
     assert now == usual
+    card = charge["payment_method_details"]["card"]
+    name = f"{card['brand'].capitalize()} •••• {card['last4']}"
+    assert f"with the backup card {name}" in case.events.get(kind="recovered").text
+    books = world.sandbox.books(world.account)
+    on_file = books.get("payment_method", backup)["card"]["fingerprint"]
+    assert Try.objects.get(attempt=paid).fingerprint == on_file, "its budget is counted"
+    assert name in case_values(cases=[case], now=world.now)["backup"]
 
 
 def test_a_backup_that_fails_is_not_tried_again(world):

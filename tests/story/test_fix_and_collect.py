@@ -34,7 +34,9 @@ def put_card_in(world, sold, field: str) -> None:
 
 FIELDS = [
     "subscription.default_payment_method",
+    "subscription.default_source",
     "customer.invoice_settings.default_payment_method",
+    "customer.default_source",
 ]
 
 

@@ -233,6 +233,53 @@ def test_a_mandate_that_cannot_be_read_spoils_no_invoice(sandbox):
     assert (facts.method.type, facts.method.mandate) == ("us_bank_account", "")
 
 
+@pytest.mark.parametrize("as_source", [False, True])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "subscription.default_payment_method",
+        "subscription.default_source",
+        "customer.invoice_settings.default_payment_method",
+        "customer.default_source",
+    ],
+)
+def test_a_better_method_goes_where_the_failed_one_stood(sandbox, account, field, as_source):
+    """A PaymentMethod goes into the field beside a source, which Stripe looks at first."""
+    name = account.stripe_account_id
+    invoice_id = failed_renewal(sandbox, account)
+    facts = client.read_invoice(account=account, invoice_id=invoice_id)
+    books = sandbox.books(name if account.is_connected else None)
+    customer = books.get("customer", facts.customer_id)
+    subscription = books.get("subscription", facts.subscription_id)
+    owner, leaf = field.split(".", 1)
+    old = facts.method.reference
+    customer["invoice_settings"]["default_payment_method"] = None
+    if leaf.startswith("invoice_settings"):
+        customer["invoice_settings"]["default_payment_method"] = old
+    else:
+        (customer if owner == "customer" else subscription)[leaf] = old
+    before = client.read_invoice(account=account, invoice_id=invoice_id)
+    assert (before.method_field, before.method.reference) == (field, old)
+    new = sandbox.create_card(customer, number="5555555555554444", account=name)
+    if as_source and leaf == "default_source":
+        new["id"] = "card_older"
+        books.save(new)
+
+    client.set_default_method(
+        account=account,
+        field=field,
+        owner_id=(customer if owner == "customer" else subscription)["id"],
+        payment_method_id=new["id"],
+        key="better",
+    )
+
+    after = client.read_invoice(account=account, invoice_id=invoice_id)
+    assert after.method.reference == new["id"]
+    assert after.method_field.split(".")[0] == owner
+    if new["id"] == "card_older":
+        assert after.method_field == field
+
+
 def test_nothing_on_file(sandbox, account):
     name = account.stripe_account_id
     invoice_id = failed_renewal(sandbox, account)

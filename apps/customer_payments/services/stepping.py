@@ -23,6 +23,9 @@ from apps.subscriptions.models import Subscription
 Status = AccessStep.Status
 
 ASK_AGAIN = dt.timedelta(minutes=5)
+HELD_AGAIN = dt.timedelta(hours=1)
+"""How soon after its release a case on hold takes the steps that came due meanwhile."""
+
 """When a step comes back whose payment is under way."""
 
 FRESH = dt.timedelta(minutes=10)
@@ -74,6 +77,10 @@ def take(
     access = Access.objects.select_for_update().get(pk=step.access_id)
     if step.state == AccessStep.State.ENDED:
         return _take_end(case=case, access=access, step=step, now=now)
+    if case.held_at is not None:
+        step.due_at = now + HELD_AGAIN
+        step.save(update_fields=["due_at"])
+        return False
     rules = settings_for(case.merchant).rules
     if rules.revoke == "never" or not rules.covers(case.stripe_product_id):
         return _settle(step, Status.DROPPED, now, "The settings revoke no access any more.")

@@ -30,6 +30,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "access": "What became of their access (a sentence, or nothing)",
         "date": "The day the mail is about: failed, due, renewed, running out",
         "end": "When the recovery ends (a sentence, or nothing)",
+        "backup": "Which backup card was charged (a sentence, or nothing)",
     }
 )
 
@@ -122,7 +123,7 @@ TEXTS: Mapping[MailKind, Words] = MappingProxyType(
             "Thank you: your payment to {store} went through",
             "{amount} for {offer}",
             _HELLO + "your payment of {amount} for {offer} went through. There is nothing left "
-            "to do.\n\n{access}",
+            "to do.\n\n{backup}\n\n{access}",
             "",
         ),
         MailKind.CANCELED: Words(

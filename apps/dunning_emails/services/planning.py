@@ -21,6 +21,9 @@ def plan_sequence(*, case: RecoveryCase, now: dt.datetime) -> Mail | None:
     planned = Mail.objects.filter(case=case, status=Status.SCHEDULED, kind__in=CHASE, asked_by="")
     if not rules.on and not planned.exists():
         return None
+    if case.held_at is not None:
+        drop(planned, why="The case is on hold.")
+        return None
     decision = next_mail(facts=mail_facts(case=case, now=now), rules=rules, now=now)
     if isinstance(decision, Silence):
         drop(planned, why=decision.text)

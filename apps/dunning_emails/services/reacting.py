@@ -26,6 +26,8 @@ PLANS_ANEW = frozenset(
         Kind.REOPENED,
         Kind.STRIPE_SCHEDULED,
         Kind.TAKEOVER_REFUSED,
+        Kind.HELD,
+        Kind.RELEASED,
     }
 )
 """What may move a sequence. Mails and links are not among them: nothing answers itself."""

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db.models import Q
 
+from apps.dunning.words import method_name
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.recovery.services.methods import NETWORK, fixed_before
@@ -140,6 +141,11 @@ def _recovery_data(*, case: RecoveryCase, invoice: InvoiceFacts | None) -> dict[
         "attempt": attempt.number if attempt else None,
         "asked_by": attempt.asked_by if attempt else "",
         "trigger": attempt.trigger if attempt else "",
+        "card": (
+            method_name(paid_by.method_brand or paid_by.method_type, paid_by.method_last4)
+            if paid_by
+            else ""
+        ),
         "fixed_at": _iso(fixed.at if fixed else None),
         "fixed_by": fixed.actor if fixed else "",
         "amount_minor": case.recovered_minor,
@@ -166,6 +172,8 @@ def _recovered_text(*, case: RecoveryCase, data: dict[str, object]) -> str:
     days = ((case.closed_at or case.failed_at) - case.failed_at).days
     after = "the same day" if days == 0 else f"after {days} day{'' if days == 1 else 's'}"
     how = f", retry {data['attempt']}" if data["attempt"] else ""
+    if data["trigger"] == Attempt.Trigger.BACKUP:
+        how += f", with the backup card {data['card']}"
     return f"Recovered {after}{how}."
 
 

@@ -1,9 +1,12 @@
 """Keep every charge that ran, once: our own 402 and all events about it are one try."""
 
 import logging
+from dataclasses import replace
 
 from apps.accounts.models import Merchant
+from apps.customers.models import PaymentMethod
 from apps.dunning import codes
+from apps.dunning.facts import Method
 from apps.dunning.words import method_name, words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
@@ -56,7 +59,7 @@ def record_tries(*, merchant: Merchant, invoice: InvoiceFacts) -> None:
 
 def try_row(*, merchant: Merchant, invoice: InvoiceFacts, tried: TryFacts) -> Try:
     """Build the row of one charge of an invoice."""
-    method, decline = tried.method, tried.decline
+    method, decline = _in_full(merchant, tried.method), tried.decline
     return Try(
         merchant=merchant,
         stripe_charge_id=tried.charge_id,
@@ -117,6 +120,31 @@ def note_failures(case: RecoveryCase) -> None:
         case.last_failure_code = one.failure_code
         case.last_decline_code = one.decline_code
         case.last_decline_words = decline_words
+
+
+def _in_full(merchant: Merchant, method: Method | None) -> Method | None:
+    """Add what is on file of a method that an answer names only by its id.
+
+    So does a pay call's: its card would have no name, and no fingerprint that its budget counts by.
+    """
+    if method is None or method.last4 or not method.reference:
+        return method
+    known = (
+        PaymentMethod.objects.for_merchant(merchant)
+        .filter(stripe_payment_method_id=method.reference)
+        .first()
+    )
+    if known is None:
+        return method
+    return replace(
+        method,
+        type=known.type,
+        brand=known.brand,
+        last4=known.last4,
+        fingerprint=known.fingerprint,
+        funding=known.funding,
+        country=known.country,
+    )
 
 
 def link_try(*, attempt: Attempt, charge_id: str) -> None:
