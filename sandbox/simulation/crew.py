@@ -15,6 +15,9 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 import django
+from greenlet import getcurrent
+
+from sandbox.simulation.stage import Stage
 
 if TYPE_CHECKING:
     from sandbox.simulation.running import Outcome
@@ -125,11 +128,13 @@ def interrupt_once(*_: object) -> None:
     """End what runs as Ctrl-C does; a second signal does not disturb the tidying up.
 
     Raises:
-        KeyboardInterrupt: always.
+        KeyboardInterrupt: unless a simulated process is at work; then at its next pause.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    if getcurrent().parent is None:
+        raise KeyboardInterrupt
+    Stage.is_interrupted = True
 
 
 @contextmanager

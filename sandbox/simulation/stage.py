@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 from unittest.mock import patch
 
 from django.db import OperationalError, connection, transaction
@@ -61,7 +61,13 @@ class Actor:
 
 
 class Stage:
-    """Says who runs, and what becomes of them at each pause."""
+    """Says who runs, and what becomes of them at each pause.
+
+    `is_interrupted` ends it all at the next pause: in the middle of a statement the product would
+    take the interruption for an error of its own.
+    """
+
+    is_interrupted: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -87,6 +93,8 @@ class Stage:
             actor.greenlet.switch()
         finally:
             self.running = None
+        if Stage.is_interrupted:
+            raise KeyboardInterrupt
 
     def kill(self, actor: Actor) -> None:
         """End a process where it stands."""

@@ -10,6 +10,7 @@ from django.db import connection
 
 from sandbox.simulation.referee import Broken
 from sandbox.simulation.running import run_seed
+from sandbox.simulation.stage import Stage
 from sandbox.simulation.trouble import Focus
 from sandbox.simulation.world import World
 
@@ -67,6 +68,17 @@ def test_no_connection_stays_out_of_the_pool(monkeypatch, has_loop):
 
     assert not outcome.broken, outcome.words
     assert kept == 0
+
+
+def test_an_interruption_ends_a_world_between_two_statements(monkeypatch):
+    before = connections_out()
+    with monkeypatch.context() as changed:
+        changed.setattr(Stage, "is_interrupted", True)
+        with pytest.raises(KeyboardInterrupt):
+            run_seed(FIRST, customers=2)
+
+    assert connections_out() == before
+    assert not run_seed(FIRST, customers=1).broken
 
 
 @pytest.mark.parametrize("broken", [False, True])
