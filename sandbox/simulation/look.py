@@ -19,6 +19,8 @@ SELECT
     (SELECT count(*) FROM recovery_recoverycase
       WHERE status = 'open' AND (takeover = 'wanted' OR fix_wanted_at IS NOT NULL)),
     EXISTS (SELECT FROM recovery_caseevent WHERE delivered_at IS NULL AND delivery_tries < 20),
+    (SELECT min(due_at) FROM dunning_emails_mail WHERE status = 'scheduled'),
+    (SELECT min(lease_until) FROM dunning_emails_mail WHERE status = 'sending'),
     EXISTS (SELECT FROM accounts_installation AS installation, accounts_merchant AS merchant
       WHERE reconcile_since > coalesce(merchant.reconciled_at, '1970-01-01'))
 """
@@ -37,6 +39,8 @@ class Look:
     decide_by: Moment
     wanted: int
     outbox: bool
+    mail_at: Moment
+    lost_mail_at: Moment
     demanded: bool
 
     def tasks(self, now: dt.datetime) -> list[str]:
@@ -53,12 +57,14 @@ class Look:
             "recovery.advance_cases": bool(self.wanted) or is_due(self.decide_by),
             "webhooks.read_due_cases": is_due(self.decide_by),
             "reactions.deliver": self.outbox,
+            "dunning_emails.send_due_mails": is_due(self.mail_at) or is_due(self.lost_mail_at),
         }
         return [name for name, has_work in wanted.items() if has_work]
 
     def moments(self) -> list[dt.datetime]:
         """Give every moment at which something falls due."""
-        found = (self.dirty_at, self.due_at, self.unsettled_at, self.decide_by)
+        mails = (self.mail_at, self.lost_mail_at)
+        found = (self.dirty_at, self.due_at, self.unsettled_at, self.decide_by, *mails)
         return [moment for moment in found if moment is not None]
 
 

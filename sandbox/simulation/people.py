@@ -8,8 +8,10 @@ from datetime import time
 from typing import TYPE_CHECKING, Literal
 
 from apps.customer_payments import services as customer_payments
+from apps.dunning.mails.kinds import CHASE, MailKind
 from apps.dunning.presets import PRESETS, RECOMMENDED
 from apps.dunning.rules import FinalAction, RetryRules, Step, length
+from apps.dunning_emails.services.settings import switch_kind
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase
 from apps.retry_settings import services as retry_settings
@@ -38,6 +40,8 @@ ADVICE = ("24", "25", "26", "27", "01", "02", "03", "21", "")
 FINAL_ACTIONS: tuple[FinalAction, ...] = ("cancel", "leave_past_due")
 Where = Literal["customer", "subscription"]
 WHERE: tuple[Where, ...] = ("customer", "subscription")
+
+MAILS = (*CHASE, MailKind.ACCESS_REVOKED, MailKind.RECOVERED, MailKind.CANCELED)
 
 LONGEST_SCHEDULE = dt.timedelta(days=22)
 LONGEST_DRAWN = dt.timedelta(days=8)
@@ -103,6 +107,12 @@ def rules(rng: random.Random) -> RetryRules:
         steps = steps[:-1]
     action: FinalAction = rng.choice(FINAL_ACTIONS)
     return RetryRules("recoup", "custom", steps, final_action=action, name="drawn")
+
+
+def switch_mails_on(world: World) -> None:
+    """Let the merchant write to customers whose payment failed."""
+    for kind in MAILS:
+        switch_kind(merchant=world.merchant, kind=kind, on=True, user=None, now=world.now)
 
 
 def new_card(world: World, customer: Obj) -> str:

@@ -161,6 +161,8 @@ class Referee:
         """Judge what the tables say against what Stripe did."""
         for one in self.world.sandbox.judge.violations:
             raise Broken(one.rule, one.message, about=self.world.wire.charged)
+        for words in self.world.mailbox.broken:
+            raise Broken("E1", words)
         self._check_truth()
         now = self.world.sandbox.now()
         if invariants.paid_twice(now).exists():

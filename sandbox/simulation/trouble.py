@@ -16,13 +16,14 @@ from sandbox import cards
 class Focus:
     """What a world is about: what is named here is not left to chance.
 
-    `behaviour` is how every card behaves from the renewal on; `acts` name the functions of
-    `people` that may happen; `trouble` names fields of `Trouble`.
+    `behaviour` is how every card behaves from the renewal on; `mails` says whether mails are on;
+    `acts` name the functions of `people` that may happen; `trouble` names fields of `Trouble`.
     """
 
     rules: RetryRules | None = None
     behaviour: Callable[[random.Random], cards.Behaviour] | None = None
     one_card: bool | None = None
+    mails: bool | None = None
     acts: tuple[str, ...] = ()
     trouble: Mapping[str, Any] = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ from apps import clock
 from apps.accounts import services as accounts
 from apps.accounts.models import Installation, Merchant, User
 from apps.customer_payments import services as customer_payments
+from apps.dunning_emails.transport import Post
 from apps.recovery.models import RecoveryCase
 from apps.retry_settings import services as retry_settings
 from apps.stripe_gateway.client import use_http_client
@@ -31,6 +32,7 @@ from sandbox.simulation import people
 from sandbox.simulation.broker import Broker
 from sandbox.simulation.chance import seeded_entropy
 from sandbox.simulation.look import Look, look
+from sandbox.simulation.mailbox import Mailbox
 from sandbox.simulation.referee import Broken, Referee
 from sandbox.simulation.stage import Actor, ConnectionLostInCommit, Stage
 from sandbox.simulation.timeline import Timeline
@@ -79,6 +81,7 @@ class World:
         self.referee = Referee(self)
         self.wire = Wire(self.sandbox, self.stage, self.trouble, before_pay=self.referee.before_pay)
         self.broker = Broker(self.trouble)
+        self.mailbox = Mailbox(self)
         self.post = self.sandbox.deliver_to(self._receive)
         self.customers: list[Obj] = []
         self.number_of_customers = customers
@@ -132,6 +135,8 @@ class World:
             stack.enter_context(seeded_entropy(self.seed))
             stack.enter_context(patch.object(settings, "MIRROR_STRIPE", new=False))
             stack.enter_context(patch.object(Celery, "send_task", self._send_task))
+            hand_over = lambda _line, message: self.mailbox.hand_over(message)
+            stack.enter_context(patch.object(Post, "hand_over", hand_over))
             stack.enter_context(patch.object(_api_requestor, "_convert_to_stripe_object", _as_is))
             stack.enter_context(use_http_client(self.wire))
             tell_database = stack.enter_context(one_clock(lambda: self.now))
@@ -173,7 +178,11 @@ class World:
             user=None,
             now=self.now,
         )
-        self.tell("world", f"seed {self.seed}: {self.trouble.words()}; rules {drawn.to_json()}")
+        mails = self.rng.random() < 0.3 if self.focus.mails is None else self.focus.mails
+        if mails:
+            people.switch_mails_on(self)
+        words = f"{self.trouble.words()}; mails {'on' if mails else 'off'}"
+        self.tell("world", f"seed {self.seed}: {words}; rules {drawn.to_json()}")
 
     def _sell(self) -> None:
         rng, sandbox = self.rng, self.sandbox
@@ -345,6 +354,7 @@ class World:
             letters = self.post.deliver_due()
             if self.is_away:
                 return
+            self._sweep()
             tasks = look().tasks(self.now)
             if not letters and not tasks and not self._actors and not len(self.broker):
                 return
@@ -370,6 +380,14 @@ class World:
             self._reconciled_at = now
             self.broker.put("webhooks.reconcile")
             self.broker.put("customer_payments.sweep")
+
+    def _sweep(self) -> None:
+        """Ask for what was never told: nothing else may be there to be done."""
+        is_told = not any(kind.startswith("drop") for kind, _ in self.trouble.webhooks)
+        if is_told or self.now - self._swept_at <= SWEEP:
+            return
+        self._swept_at = self.now
+        self.broker.put("webhooks.sweep_events")
 
     def _let_them_run(self) -> None:
         names = {f"worker-{number}" for number in range(1, self.trouble.workers + 1)}

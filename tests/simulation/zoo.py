@@ -17,6 +17,8 @@ from apps.accounts.models import Merchant, MerchantQuerySet
 from apps.customer_payments.services import reacting
 from apps.dunning import guards, limits
 from apps.dunning.rules import RetryRules, Step
+from apps.dunning_emails.models import Mail
+from apps.dunning_emails.services import handing
 from apps.recovery import facts
 from apps.recovery.models import Attempt, AttemptQuerySet, RecoveryCase, Try
 from apps.recovery.services import attempts, closing, guarding, observing, outcomes, settling
@@ -57,12 +59,13 @@ def poor_once(_: object) -> cards.Behaviour:
     return cards.declines("insufficient_funds", times=1)
 
 
-def focus(rules=DAILY, behaviour=poor, *, one_card=False, only=(), **trouble) -> Focus:
+def focus(rules=DAILY, behaviour=poor, *, one_card=False, mails=False, only=(), **trouble) -> Focus:
     """Make a world about one thing, and otherwise calm."""
     return Focus(
         rules=rules,
         behaviour=behaviour,
         one_card=one_card,
+        mails=mails,
         acts=only,
         trouble={**CALM, **trouble},
     )
@@ -416,3 +419,20 @@ def _second_while_unknown(stack):
     stack.callback(change, "add_constraint")
     stack.callback(clear)
     stack.enter_context(patch.object(AttemptQuerySet, "unsettled", unsettled))
+
+
+@bug(
+    "a mail whose answer was lost is sent again",
+    "E1",
+    focus=focus(mails=True, crashes=0.05),
+    first=2,
+    seeds=6,
+)
+def _double_mail(stack):
+    """A worker that died is taken for one that had sent nothing."""
+
+    def settle_lost(*, limit=100):
+        lost = Mail.objects.filter(status="sending", lease_until__lt=timezone.now())
+        return lost.update(status="scheduled", lease_until=None)
+
+    stack.enter_context(patch.object(handing, "settle_lost", settle_lost))
