@@ -65,7 +65,7 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
             | Q(alive_at__lt=Now() - LONGEST_GAP)
             | Q(reconcile_since__gt=reconciled_at)
         )
-        return self.filter(~Exists(stopping), charging_on=True, detached_at=None)
+        return self.filter(~Exists(stopping), charging_on=True, detached_at=None, refused_at=None)
 
 
 class Merchant(models.Model):
@@ -87,6 +87,11 @@ class Merchant(models.Model):
     )
     detached_at = models.DateTimeField(
         null=True, blank=True, help_text="The connected account took our access back."
+    )
+    refused_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when Stripe refuses our calls; empty again once it lists events to us.",
     )
     reconciled_at = models.DateTimeField(
         null=True,

@@ -34,6 +34,12 @@ def charging_stop(merchant: Merchant) -> ChargingStop | None:
             "connected again."
         )
         return ChargingStop("account_detached", str(words))
+    if merchant.refused_at is not None:
+        words = _(
+            "Stripe refuses Recoup's calls for this account: the key is wrong or lacks a "
+            "permission. Nothing is charged; it goes on by itself once Stripe takes them again."
+        )
+        return ChargingStop("access_denied", str(words))
     installation = Installation.objects.current()
     if not installation.charging_on:
         text = str(_("The operator of this service has switched charging off."))

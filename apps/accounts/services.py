@@ -130,6 +130,22 @@ def set_attached(*, merchant: Merchant, attached: bool, now: dt.datetime) -> Non
             )
 
 
+def note_refused(*, merchant: Merchant, refused: bool, now: dt.datetime) -> None:
+    """Note that Stripe refuses our calls for a merchant, or takes them again.
+
+    While it does nothing is charged for them, so that one refusal stops all their work.
+    """
+    with transaction.atomic():
+        changed = Merchant.objects.filter(pk=merchant.pk, refused_at__isnull=refused)
+        if changed.update(refused_at=now if refused else None):
+            record_audit(
+                merchant=merchant,
+                user=None,
+                action="merchant.refused" if refused else "merchant.accepted",
+                at=now,
+            )
+
+
 def note_alive(*, real_now: dt.datetime, now: dt.datetime) -> None:
     """Note that the engine runs on this database; called every few seconds by its processes.
 

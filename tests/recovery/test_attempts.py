@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from django.db import IntegrityError, transaction
 
+from apps.accounts.models import Merchant
+from apps.accounts.queries import charging_stop
 from apps.dunning.facts import Decline
 from apps.recovery import services
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
@@ -22,6 +24,7 @@ from apps.stripe_gateway.errors import (
     OutcomeUnknown,
     PaymentDeclined,
 )
+from apps.webhooks.services.sweeping import sweep_merchant
 from tests.accounts.factories import MerchantFactory, UserFactory
 from tests.recovery.builders import (
     DAY,
@@ -194,9 +197,34 @@ class TestTheAnswer:
         assert (attempt.status, attempt.skip_reason) == (Status.SKIPPED, "invoice_not_open")
         assert attempt.case.status == "recovered"
 
-    @pytest.mark.parametrize("error", [NotFound("resource_missing"), AccessDenied("revoked")])
-    def test_a_refused_read_charges_nothing_and_waits_a_day(self, attempt, stripe, error):
-        stripe.read_errors = [error]
+    def test_one_refusal_of_our_key_holds_the_merchant_until_stripe_takes_it_again(
+        self, attempt, stripe, monkeypatch
+    ):
+        due_at, merchant = attempt.due_at, attempt.case.merchant
+        stripe.read_errors = [AccessDenied("revoked")]
+        run(attempt, stripe)
+
+        assert attempt.status == Status.SCHEDULED
+        assert charging_stop(Merchant.objects.get()).code == "access_denied"
+        later = due_at + HOUR
+        reads = stripe.reads
+        services.run_attempt(attempt_id=attempt.pk, now=later)
+        assert services.due_attempts(now=later) == []
+        assert (stripe.reads, stripe.pays) == (reads, []), "no burst of refused calls"
+
+        monkeypatch.setattr(client, "list_events", lambda **_: iter(()))
+        sweep_merchant(merchant=merchant, now=later)
+        assert services.due_attempts(now=later) == [attempt.pk]
+
+    def test_a_refused_charge_is_kept_under_its_key(self, attempt, stripe):
+        key = attempt.key
+        run(attempt, stripe, AccessDenied("revoked"))
+
+        assert (attempt.status, attempt.key) == (Status.SCHEDULED, key)
+        assert charging_stop(Merchant.objects.get()).code == "access_denied"
+
+    def test_a_read_of_nothing_charges_nothing_and_waits_a_day(self, attempt, stripe):
+        stripe.read_errors = [NotFound("resource_missing")]
 
         run(attempt, stripe)
 

@@ -190,6 +190,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "refused_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Since when Stripe refuses our calls; empty again once it lists events to us.",
+                        null=True,
+                    ),
+                ),
+                (
                     "reconciled_at",
                     models.DateTimeField(
                         blank=True,

@@ -93,7 +93,10 @@ def _carry_out(*, attempt: Attempt, now: dt.datetime) -> None:
     attempt_id, case = attempt.pk, attempt.case
     try:
         invoice = gateway.read_invoice(account=case.merchant, invoice_id=case.stripe_invoice_id)
-    except (AccessDenied, NotFound) as error:
+    except AccessDenied:
+        outcomes.record_denied(attempt_id=attempt_id, now=now)
+        return
+    except NotFound as error:
         outcomes.record_unusable(attempt_id=attempt_id, error=error, now=now)
         return
     except GatewayError:

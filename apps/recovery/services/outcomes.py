@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.services import note_refused
 from apps.dunning.facts import Decline, Method
 from apps.dunning.words import words
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
@@ -15,6 +16,7 @@ from apps.recovery.services.pacing import slow_down, spread
 from apps.recovery.services.planning import skip_attempt
 from apps.recovery.services.tries import record_tries, try_row
 from apps.stripe_gateway.errors import (
+    AccessDenied,
     Busy,
     GatewayError,
     InvoiceNotOpen,
@@ -99,6 +101,8 @@ def record_error(
             text="No payment method is on file; nothing was charged.",
             now=now,
         )
+    elif isinstance(error, AccessDenied):
+        record_denied(attempt_id=attempt_id, now=now)
     elif isinstance(error, OutcomeUnknown | KeyMismatch):
         record_unknown(attempt_id=attempt_id, why=str(error), now=now)
     else:
@@ -136,6 +140,13 @@ def record_unusable(*, attempt_id: int, error: GatewayError, now: dt.datetime) -
         case.reasons = [{"code": "refused", "text": text}]
         case.decide_by = now + HALTED
         case.save()
+
+
+def record_denied(*, attempt_id: int, now: dt.datetime) -> None:
+    """Stripe refuses all our calls: stop the merchant's work, and keep the attempt for later."""
+    attempt = Attempt.objects.select_related("case__merchant").get(pk=attempt_id)
+    note_refused(merchant=attempt.case.merchant, refused=True, now=now)
+    put_back(attempt_id=attempt_id, again_at=now + ASK_AGAIN, now=now)
 
 
 def put_back(*, attempt_id: int, again_at: dt.datetime, now: dt.datetime) -> None:

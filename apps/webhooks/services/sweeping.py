@@ -6,6 +6,7 @@ import logging
 from itertools import islice
 
 from apps.accounts.models import Merchant
+from apps.accounts.services import note_refused
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied, GatewayError
 from apps.stripe_gateway.event_types import EVENT_TYPES
@@ -76,6 +77,7 @@ def sweep_merchant(*, merchant: Merchant, now: dt.datetime) -> int:
     SweepCursor.objects.update_or_create(
         merchant=merchant, defaults={"swept_until": now, "refused_at": None}
     )
+    note_refused(merchant=merchant, refused=False, now=now)
     return found
 
 
@@ -85,3 +87,4 @@ def _note_refusal(merchant: Merchant, *, now: dt.datetime) -> None:
         merchant=merchant, defaults={"swept_until": now - FIRST_LOOK_BACK + OVERLAP}
     )
     SweepCursor.objects.filter(merchant=merchant, refused_at=None).update(refused_at=now)
+    note_refused(merchant=merchant, refused=True, now=now)
