@@ -319,7 +319,7 @@ def _is_overtaken(answer: Json, charges: list[Json]) -> bool:
 def _charges_of(account: StripeAccount, answer: Json) -> list[Json]:
     """List the charges of an invoice's intents, without any made after the invoice was read."""
     found: list[Json] = []
-    for intent in intents_of(answer):
+    for intent in intents_of(answer, also_canceled=True):
         latest = ident(intent, "latest_charge")
         if latest:
             newest_first = _charges(account, ident(intent, "id"))

@@ -91,6 +91,12 @@ class TestOpening:
     def test_no_failure_no_case(self, merchant, stripe, invoice):
         assert observe(merchant, invoice) is None
 
+    def test_voided_before_anybody_looked_it_shows_its_tries_and_opens_nothing(
+        self, merchant, stripe
+    ):
+        assert observe(merchant, replace(stripe.invoice, status="void")) is None
+        assert Try.objects.get().status == "failed"
+
     def test_no_card_on_file_opens_a_case_that_waits(self, merchant, stripe):
         stripe.invoice = an_invoice(tries=(), method=None)
 

@@ -280,6 +280,20 @@ def test_a_better_method_goes_where_the_failed_one_stood(sandbox, account, field
         assert after.method_field == field
 
 
+def test_the_tries_of_an_invoice_voided_before_anybody_looked(sandbox, account):
+    invoice_id = failed_renewal(sandbox, account)
+    client.void_invoice(account=account, invoice_id=invoice_id, key="void")
+
+    facts = client.read_invoice(account=account, invoice_id=invoice_id)
+
+    assert facts.status == "void"
+    assert [(one.status, one.decline.reason) for one in facts.tries] == [
+        ("failed", "insufficient_funds")
+    ]
+    assert not facts.processing
+    assert not facts.requires_action
+
+
 def test_nothing_on_file(sandbox, account):
     name = account.stripe_account_id
     invoice_id = failed_renewal(sandbox, account)

@@ -157,6 +157,8 @@ def _open_case(
     *, merchant: Merchant, invoice: InvoiceFacts, now: dt.datetime, source: str
 ) -> RecoveryCase | None:
     is_import = source == RecoveryCase.Source.IMPORT
+    if invoice.status == "void" and not is_import:
+        return None  # closed before anybody looked: nothing is owed, nobody is written to
     seen_at = invoice.created_at if is_import else now
     failed_at = first_failure(merchant=merchant, invoice=invoice, now=seen_at)
     if failed_at is None:

@@ -128,12 +128,16 @@ def subscription_id_of(answer: object) -> str:
     )
 
 
-def intents_of(answer: object) -> Iterator[Json]:
-    """Walk the expanded payment intents of an invoice, the default payment first."""
+def intents_of(answer: object, *, also_canceled: bool = False) -> Iterator[Json]:
+    """Walk the expanded payment intents of an invoice, the default payment first.
+
+    A payment that was canceled (a void invoice's is) collects nothing any more; the charges made
+    for it before did run.
+    """
     payments = sorted(rows(answer, "payments"), key=lambda one: not dig(one, "is_default"))
     for payment in payments:
         intent = expanded(payment, "payment", "payment_intent")
-        if intent is not None and text(payment, "status") != "canceled":
+        if intent is not None and (also_canceled or text(payment, "status") != "canceled"):
             yield intent
     old = expanded(answer, "payment_intent")
     if old is not None:
