@@ -408,6 +408,15 @@ class TestDebits:
         assert check(case(failed("R01", on=DEBIT), method=method), rules=DEBITS) == expected
         assert check(case("generic_decline", method=method), rules=DEBITS) == expected
 
+    def test_only_a_mandate_given_after_the_last_failure_is_a_new_one(self):
+        tries = [failed("R01", at=FAILED_AT + days(number), on=DEBIT) for number in (0, 5)]
+        changed = [replace(DEBIT, changed_at=FAILED_AT + days(number)) for number in (2, 6)]
+        before, after = (case(*tries, method=method) for method in changed)
+        now = FAILED_AT + days(7)
+
+        assert check(before, now=now) == ("debit_off", "customer", "new_card")
+        assert check(after, now=now) is None
+
     def test_a_mandate_says_nothing_about_a_card(self):
         assert check(case("generic_decline", method=replace(CARD, mandate="inactive"))) is None
 

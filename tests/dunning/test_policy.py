@@ -429,6 +429,16 @@ class TestAtOnce:
         assert (decision.due_at, decision.number) == (self.NOW, 0)
         assert codes_of(decision) == [reason]
 
+    @pytest.mark.parametrize(("oldest", "at_once"), [(23.5, False), (24.5, True), (60, True)])
+    def test_a_changed_card_is_tried_at_once_below_five_tries_in_a_day(self, oldest, at_once):
+        ago = (oldest, 20, 15, 10, 5)
+        tries = [failed("generic_decline", at=self.NOW - hours(one)) for one in ago]
+        facts = case(*tries, method=replace(OTHER_CARD, changed_at=self.NOW))
+
+        decision = ask(facts, rules=RetryRules("recoup", "custom", (Step(24),)), now=self.NOW)
+
+        assert (decision.number == 0) == at_once
+
     def test_a_first_card_after_a_failure_without_any(self):
         facts = case(first_failed_at=FAILED_AT, method=replace(CARD, changed_at=self.NOW))
 
