@@ -10,9 +10,11 @@ from anymail.exceptions import AnymailAPIError
 from django.core import mail as django_mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
+from django.utils import timezone
 
 from apps.dunning_emails.models import BouncedAddress, Mail
-from apps.dunning_emails.services import sending
+from apps.dunning_emails.models.mails import MailQuerySet
+from apps.dunning_emails.services import handing, sending
 from apps.dunning_emails.services.delivery import note_delivery
 from apps.dunning_emails.services.planning import plan_sequence
 from apps.dunning_emails.transport import post
@@ -234,6 +236,33 @@ def test_two_workers_send_a_mail_once(shop):
         thread.join()
 
     assert len(django_mail.outbox) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        ({"recipient": "a@x.com", "data": {"handed_at": SUNDAY_NOON.isoformat()}}, "unknown"),
+        ({"recipient": "a@x.com", "status": "sent", "sent_at": SUNDAY_NOON}, "sent"),
+    ],
+    ids=["hands it over", "has sent it"],
+)
+def test_a_worker_taken_for_dead_that_writes_meanwhile_is_believed(
+    db, monkeypatch, written, becomes
+):
+    late = timezone.now() - timedelta(minutes=5)
+    mail = MailFactory(case=CaseFactory(), status="sending", lease_until=late)
+    update = MailQuerySet.update
+
+    def after_the_worker(rows, **changes):
+        monkeypatch.setattr(MailQuerySet, "update", update)
+        Mail.objects.filter(pk=mail.pk).update(**written)
+        return rows.update(**changes)
+
+    monkeypatch.setattr(MailQuerySet, "update", after_the_worker)
+    handing.settle_lost()
+
+    mail.refresh_from_db()
+    assert mail.status == becomes
 
 
 class Keeper:

@@ -81,8 +81,11 @@ def settle_lost(*, limit: int = 100) -> int:
         if again.update(status=Status.SCHEDULED, lease_until=None):
             unbundle(mail)
             continue
-        at = dt.datetime.fromisoformat(mail.data["handed_at"])
-        record(mail=mail, handed=Handed("unknown", note="The worker died."), now=at)
+        gone = lost.filter(pk=mail.pk).select_related("case").first()
+        if gone is None:
+            continue  # its worker was slow, not dead, and has written down what came of it
+        at = dt.datetime.fromisoformat(gone.data["handed_at"])
+        record(mail=gone, handed=Handed("unknown", note="The worker died."), now=at)
         count += 1
     return count
 
