@@ -60,7 +60,8 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "overview.check_invariants": 5 * 60,
         "overview.watch": 10 * 60,
         "webhooks.reconcile": 24 * 60 * 60,
-        "stripe_gateway.mirror": often,
+        # What is read again within the half minute is mirrored once.
+        "stripe_gateway.mirror": 30,
         "exports.run_all": often,
         "exports.tidy": 5 * 60,
         "analytics.count_days": often,

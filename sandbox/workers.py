@@ -7,6 +7,7 @@ claimed, and whoever comes second finds nothing to do.
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -14,9 +15,9 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from apps.customer_payments import services as customer_payments
-from apps.customer_payments.models import AccessStep
+from apps.customer_payments.models import AccessEvent, AccessStep
 from apps.dunning_emails import services as dunning_emails
-from apps.dunning_emails.models import Mail
+from apps.dunning_emails.models import CheckoutVisit, Mail
 from apps.dunning_emails.services import sending
 from apps.reactions import services as reactions
 from apps.recovery import services as recovery
@@ -37,11 +38,21 @@ class NeverAtRest(RuntimeError):
 def work(now: Now, *, doubting: bool = True) -> int:
     """Do once whatever is waiting; return how much that was.
 
-    `doubting` reads open cases again from time to time, as a net under lost events.
+    `doubting` reads open cases again from time to time, as a net under lost events. What nothing
+    waits for is not asked: one look answers for a dozen questions.
     """
     if doubting:
         webhooks.mark_due_cases(now=now())
     drained = webhooks.drain(now=now(), at_once=True)
+    done = drained.events + drained.objects
+    if any(_count(_cases, now())):
+        done += _go_on_with_cases(now)
+    if any(_count(_consequences, now())):
+        done += _draw_consequences(now)
+    return done + customer_payments.sweep(now=now())
+
+
+def _go_on_with_cases(now: Now) -> int:
     recovery.repeat_takeovers(now=now())
     recovery.repeat_fixes(now=now())
     due = recovery.due_attempts(now=now())
@@ -56,14 +67,17 @@ def work(now: Now, *, doubting: bool = True) -> int:
     visits = dunning_emails.visits_to_settle(now=now())
     for visit_id in visits:
         dunning_emails.settle_visit(visit_id=visit_id, now=now())
+    return len(due) + len(over) + len(visits)
+
+
+def _draw_consequences(now: Now) -> int:
     told = reactions.deliver(now=now())
     steps = customer_payments.due_steps(now=now())
     taken = sum(customer_payments.carry_out_step(step_id=one, now=now()) for one in steps)
-    changed = customer_payments.sweep(now=now())
     mails = sending.due_mails(now=now())
-    sending.send_due(now=now())
-    done = len(due) + len(over) + len(visits) + told + taken + changed + len(mails)
-    return drained.events + drained.objects + done
+    if mails:
+        sending.send_due(now=now())
+    return told + taken + len(mails)
 
 
 def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0) -> None:
@@ -102,34 +116,78 @@ class Pulse:
 
 def pulse(now: dt.datetime) -> Pulse:
     """Count what is left to do at this moment of business time. One statement."""
-    real = timezone.now()
+    counts = _count(_left, now)
+    return Pulse(waiting=sum(counts[:8]), doubtful=sum(counts[8:]))
+
+
+# Moments in a statement that is written once and asked again and again.
+_NOW = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
+_REAL = dt.datetime(1970, 1, 3, tzinfo=dt.UTC)
+_SOON = dt.datetime(1970, 1, 4, tzinfo=dt.UTC)
+
+_UNSETTLED = (Attempt.Status.RUNNING, Attempt.Status.UNKNOWN)
+
+
+def _left() -> tuple[QuerySet[Any], ...]:
     running = Attempt.objects.filter(status=Attempt.Status.RUNNING)
-    counts = _count(
+    return (
         InboxEvent.objects.pending(),
-        DirtyObject.objects.filter(not_before__lte=real + dt.timedelta(seconds=10)),
-        Attempt.objects.due(now=now),
-        RecoveryCase.objects.open().filter(decide_by__lte=now),
-        running.filter(lease_until__gt=real),
+        DirtyObject.objects.filter(not_before__lte=_SOON),
+        Attempt.objects.due(now=_NOW),
+        RecoveryCase.objects.open().filter(decide_by__lte=_NOW),
+        running.filter(lease_until__gt=_REAL),
         CaseEvent.objects.undelivered().filter(delivery_tries=0),
-        AccessStep.objects.due(now=now),
-        Mail.objects.due(now=now),
+        AccessStep.objects.due(now=_NOW),
+        Mail.objects.due(now=_NOW),
         running,
         Attempt.objects.filter(status=Attempt.Status.UNKNOWN),
         RecoveryCase.objects.open().filter(takeover=RecoveryCase.Takeover.WANTED),
     )
-    return Pulse(waiting=sum(counts[:8]), doubtful=sum(counts[8:]))
 
 
-def _count(*wanted: QuerySet[Any]) -> list[int]:
+def _cases() -> tuple[QuerySet[Any], ...]:
+    """All that `_go_on_with_cases` may find, and somewhat more."""
+    cases = RecoveryCase.objects.open()
+    return (
+        cases.filter(takeover=RecoveryCase.Takeover.WANTED),
+        cases.filter(fix_wanted_at__isnull=False),
+        Attempt.objects.due(now=_NOW),
+        Attempt.objects.filter(status__in=_UNSETTLED),
+        cases.filter(next_step=RecoveryCase.Step.FINAL_ACTION, decide_by__lte=_NOW),
+        CheckoutVisit.objects.unsettled().filter(look_at__lte=_NOW),
+    )
+
+
+def _consequences() -> tuple[QuerySet[Any], ...]:
+    """All that `_draw_consequences` may find."""
+    return (
+        CaseEvent.objects.undelivered(),
+        AccessEvent.objects.filter(told_at=None),
+        AccessStep.objects.due(now=_NOW),
+        Mail.objects.due(now=_NOW),
+    )
+
+
+def _count(wanted: Callable[[], tuple[QuerySet[Any], ...]], now: dt.datetime) -> list[int]:
+    sql, values = _statement(wanted)
+    real = timezone.now()
+    moments = {_NOW: now, _REAL: real, _SOON: real + dt.timedelta(seconds=10)}
+    given = [moments.get(one, one) if isinstance(one, dt.datetime) else one for one in values]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        return list(cursor.fetchone())
+
+
+@cache
+def _statement(wanted: Callable[[], tuple[QuerySet[Any], ...]]) -> tuple[str, tuple[Any, ...]]:
+    """Write one statement that counts the rows of each; Django takes longer than PostgreSQL."""
     parts: list[str] = []
     values: list[Any] = []
-    for number, rows in enumerate(wanted):
+    for number, rows in enumerate(wanted()):
         sql, params = rows.order_by().values("pk").query.sql_with_params()
         parts.append(f"(SELECT count(*) FROM ({sql}) AS rows_{number})")  # noqa: S608 - Django's SQL
         values += params
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", values)
-        return list(cursor.fetchone())
+    return f"SELECT {', '.join(parts)}", tuple(values)
 
 
 def hurry_reads() -> None:

@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -233,14 +234,12 @@ def _come_to_rest(now: door.Standing) -> door.Standing:
 
 def _counted(journey: Journey, after: int, start: dt.datetime) -> Journey:
     """Count what happened on the way; what an import tells meanwhile is older."""
-
-    def count(*kinds: Kind) -> int:
-        happened = CaseEvent.objects.filter(id__gt=after, kind__in=kinds)
-        return happened.filter(at__gte=start - LONGEST_STEP).count()
-
+    kinds = (Kind.OPENED, Kind.RECOVERED, Kind.LOST)
+    happened = CaseEvent.objects.filter(id__gt=after, kind__in=kinds, at__gte=start - LONGEST_STEP)
+    found = Counter(happened.values_list("kind", flat=True))
     return replace(
         journey,
-        failed=count(Kind.OPENED),
-        recovered=count(Kind.RECOVERED),
-        lost=count(Kind.LOST),
+        failed=found[Kind.OPENED],
+        recovered=found[Kind.RECOVERED],
+        lost=found[Kind.LOST],
     )

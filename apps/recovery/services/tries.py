@@ -98,11 +98,12 @@ def note_failures(case: RecoveryCase) -> None:
             merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
         ).select_related("attempt")
     )
+    noted = set(case.events.filter(kind=CaseEvent.Kind.TRY_FAILED).values_list("key", flat=True))
     for one in tries:
         if one.status != Try.Status.FAILED or one.decline is None:
             continue
         decline_words = words(one.decline)
-        added = append_event(
+        added = f"try:{one.stripe_charge_id}" not in noted and append_event(
             case=case,
             kind=CaseEvent.Kind.TRY_FAILED,
             key=f"try:{one.stripe_charge_id}",
