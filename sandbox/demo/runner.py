@@ -51,7 +51,7 @@ def run() -> int:
                 say(f"Stopped {count} processes that an earlier demo left behind.")
             plan = current_plan()
             check_ports(plan)
-            say("Starting. The first time takes about twenty seconds; Ctrl-C stops everything.")
+            say("Starting. The first time takes up to half a minute; Ctrl-C stops everything.")
             if plan.data:
                 stack.enter_context(postgres.running(plan.data))
                 postgres.create_database(plan.data, "recoup")
