@@ -43,20 +43,19 @@ class Plan:
         wait until the guide has prepared the data.
         """
         python = shlex.quote(sys.executable)
-        celery = f"{python} -m celery --app config"
-        waiting = {
-            "web": f"{python} -m gunicorn config.wsgi --bind 127.0.0.1:{self.port}"
-            " --no-control-socket"
+        # What takes seconds to import does so while the guide makes the data.
+        warm = f"exec {python} -m sandbox.demo.warm"
+        commands = {
+            "web": f"{warm} gunicorn config.wsgi --bind 127.0.0.1:{self.port} --no-control-socket"
             " --worker-class gthread --threads 8 --timeout 120 --graceful-timeout 2",
             # Threads: honcho signals whole groups, which leaves a forking worker without children.
-            "worker": f"{celery} worker --pool threads --concurrency 4"
+            "worker": f"{warm} celery --app config worker --pool threads --concurrency 4"
             " --without-gossip --without-mingle --loglevel INFO",
-            "beat": f"{celery} beat --loglevel WARNING --pidfile=",
+            "beat": f"{warm} celery --app config beat --loglevel WARNING --pidfile=",
         }
         if self.sandbox_port is not None:
-            waiting["stripe"] = f"{python} -m sandbox.server"
-        until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done; "
-        commands = {name: f"{until_ready}exec {line}" for name, line in waiting.items()}
+            until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done"
+            commands["stripe"] = f"{until_ready}; exec {python} -m sandbox.server"
         commands["guide"] = f"exec {python} -m sandbox.demo.guide"
         return {
             name: f"echo $$ > {shlex.quote(str(pid_file(name)))}; {line}"
