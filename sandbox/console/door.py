@@ -11,6 +11,7 @@ from django.conf import settings
 _TIMEOUT_SECONDS = 15
 _GLANCE_SECONDS = 2
 """How long a page waits for what it can do without."""
+_DELIVERY_SECONDS = 60
 
 PAY = "/v1/invoices/*/pay"
 
@@ -27,8 +28,9 @@ class StoryRefused(Exception):
 class Standing:
     """How things stand in the sandbox.
 
-    `due_letters`: webhooks due and not answered yet; `sent_letters`: all those sent so far. `down_until`: the end of an outage that was
-    asked for; None if there is none. `waiting_faults`: troubles that wait for a call.
+    `due_letters`: webhooks due and not answered yet; `sent_letters`: all those sent so far.
+    `down_until`: the end of an outage that was asked for; None if there is none.
+    `waiting_faults`: troubles that wait for a call.
     """
 
     now: dt.datetime
@@ -69,6 +71,15 @@ def advance(by: dt.timedelta) -> Standing:
         SandboxAway: nobody answered; the clock may have been moved.
     """
     return _read(_call("advance", {"seconds": by.total_seconds()}))
+
+
+def deliver() -> Standing:
+    """Wait until every webhook that is due was answered, or refused and put off.
+
+    Raises:
+        SandboxAway: nobody answered; they go out all the same.
+    """
+    return _read(_call("deliver", {}, seconds=_DELIVERY_SECONDS))
 
 
 def player(customer_id: str, story: str = "") -> Player:

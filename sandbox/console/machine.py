@@ -215,14 +215,13 @@ def _come_to_rest(now: door.Standing) -> door.Standing:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         # Letters first: the more is known, the less is read.
-        while now.due_letters and time.monotonic() < deadline:
-            time.sleep(PAUSE_SECONDS / 2)
-            now = door.standing()
+        if now.due_letters:
+            now = door.deliver()
         pulse = workers.pulse(clock.now())
         if not pulse.has_work and not now.due_letters:
             return now
         done = workers.work(clock.now)
-        now = door.standing()
+        now = door.deliver()
         if workers.pulse(clock.now()).is_at_rest and not now.due_letters:
             return now
         if not done:

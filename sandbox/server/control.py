@@ -79,6 +79,11 @@ def _advance(keeper: Keeper, given: dict[str, Any]) -> object:
     return _summary(keeper, {})
 
 
+def _deliver(keeper: Keeper, _: dict[str, Any]) -> object:
+    keeper.deliver_all()
+    return _summary(keeper, {})
+
+
 def _fault(keeper: Keeper, given: dict[str, Any]) -> object:
     if given.get("clear"):
         keeper.sandbox.faults.clear()
@@ -149,6 +154,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Keeper, dict[str, Any]], object]] = {
     ("GET", ""): _summary,
     ("GET", "judge"): _judge,
     ("POST", "advance"): _advance,
+    ("POST", "deliver"): _deliver,
     ("POST", "faults"): _fault,
     ("POST", "holds"): _hold,
     ("POST", "webhooks"): _webhooks,

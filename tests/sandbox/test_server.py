@@ -196,6 +196,14 @@ class TestLife:
             assert running.get("")["due_deliveries"] == 0
             assert running.get("")["next_at"] is not None
 
+    def test_whoever_asks_may_wait_until_all_letters_were_answered(self, tmp_path):
+        with shop() as (port, letters), server(tmp_path, webhook_port=port) as running:
+            for name in ("Ada", "Zoë", "Ida"):
+                running.client().v1.customers.create({"name": name})
+
+            assert running.post("deliver")["due_deliveries"] == 0
+            assert len(letters) == 3
+
     def test_duplicates_on_request(self, tmp_path):
         with shop() as (port, letters), server(tmp_path, webhook_port=port) as running:
             running.post("webhooks", trouble="duplicate")
