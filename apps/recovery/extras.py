@@ -40,18 +40,19 @@ class CaseAction:
 Planner = Callable[[RecoveryCase], Iterable[PlannedStep]]
 Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
 
-_planners: list[Planner] = []
-_offerers: list[Offerer] = []
+# Keys alone: an app that starts again adds nothing twice.
+_planners: dict[Planner, None] = {}
+_offerers: dict[Offerer, None] = {}
 
 
 def register_planned(planner: Planner) -> None:
-    """Let an app above tell what it planned for an open case; called once, at start."""
-    _planners.append(planner)
+    """Let an app above tell what it planned for an open case; called at start."""
+    _planners[planner] = None
 
 
 def register_actions(offerer: Offerer) -> None:
-    """Let an app above offer actions on a case to a role; called once, at start."""
-    _offerers.append(offerer)
+    """Let an app above offer actions on a case to a role; called at start."""
+    _offerers[offerer] = None
 
 
 def planned_steps(case: RecoveryCase) -> list[PlannedStep]:

@@ -12,18 +12,19 @@ from apps.dunning.mails.rules import MailRules
 from apps.dunning.outlook import Rulebook
 from apps.dunning.rules import RetryRules
 
-_mails: list[Callable[[Merchant], MailRules]] = []
-_access: list[Callable[[Merchant], AccessRules | None]] = []
+# Keys alone: an app that starts again adds nothing twice.
+_mails: dict[Callable[[Merchant], MailRules], None] = {}
+_access: dict[Callable[[Merchant], AccessRules | None], None] = {}
 
 
 def register_mails(chosen: Callable[[Merchant], MailRules]) -> None:
-    """Let an app above tell which mails a merchant sends; called once, at start."""
-    _mails.append(chosen)
+    """Let an app above tell which mails a merchant sends; called at start."""
+    _mails[chosen] = None
 
 
 def register_access(chosen: Callable[[Merchant], AccessRules | None]) -> None:
-    """Let an app above tell when a merchant takes access, None for no choice yet; called once."""
-    _access.append(chosen)
+    """Let an app above tell when a merchant takes access, None for no choice yet; called at start."""
+    _access[chosen] = None
 
 
 def rulebook(merchant: Merchant, rules: RetryRules) -> Rulebook:
