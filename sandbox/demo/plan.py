@@ -57,6 +57,13 @@ class Plan:
             until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done"
             commands["stripe"] = f"{until_ready}; exec {python} -m sandbox.server"
         commands["guide"] = f"exec {python} -m sandbox.demo.guide"
+        if self.data is not None:
+            # Without its database the rest would only fail; as a process its end is everybody's.
+            server = shlex.quote(str(self.data / "postmaster.pid"))
+            commands["database"] = (
+                f"server=$(head -n 1 {server});"
+                " while kill -0 $server 2>/dev/null; do sleep 1; done; echo The database ended."
+            )
         return {
             name: f"echo $$ > {shlex.quote(str(pid_file(name)))}; {line}"
             for name, line in commands.items()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -32,7 +33,8 @@ class TestPlan:
         assert demo.address == "http://localhost:8000"
         assert demo.sandbox_port == 8010
         assert demo.data is not None
-        assert set(demo.commands()) == {"guide", "stripe", "web", "worker", "beat"}
+        parts = {"guide", "stripe", "web", "worker", "beat", "database"}
+        assert set(demo.commands()) == parts
 
     def test_own_key_means_the_real_stripe(self):
         demo = make_plan({"STRIPE_SECRET_KEY": "rk_test_own"})
@@ -45,6 +47,7 @@ class TestPlan:
         demo = make_plan({"DATABASE_URL": "postgresql://db.internal/recoup"})
 
         assert demo.data is None
+        assert "database" not in demo.commands()
         assert demo.environment["DATABASE_URL"] == "postgresql://db.internal/recoup"
 
     def test_ports_are_a_matter_of_taste(self):
@@ -102,6 +105,23 @@ def test_one_checkout_runs_one_demo(folder):
     with leftovers.only_demo():
         assert second_demo() == "The demo of this folder is running already; stop it first."
     assert second_demo() == "started"
+
+
+def test_a_database_that_ends_ends_a_process(folder):
+    """Honcho stops all when one ends."""
+    watch = replace(make_plan({}), data=folder).commands()["database"]
+    with subprocess.Popen(["/bin/sleep", "60"]) as server:
+        (folder / "postmaster.pid").write_text(f"{server.pid}\n/data\n")
+        watching = subprocess.Popen(  # noqa: S602
+            watch, shell=True, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        time.sleep(0.2)
+        assert watching.poll() is None
+
+        server.kill()
+
+    said, _ = watching.communicate(timeout=60)
+    assert said == "The database ended.\n"
 
 
 def test_leftovers_end_and_strangers_live(folder):
