@@ -199,4 +199,6 @@ def _main(file: str, *moments: str) -> None:
 
 
 if __name__ == "__main__":
+    # What is lived meanwhile takes longer, and everybody waits for that.
+    os.nice(10)
     _main(*sys.argv[1:])
