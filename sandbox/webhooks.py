@@ -6,10 +6,8 @@ Source: https://docs.stripe.com/webhooks
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
@@ -128,10 +126,9 @@ class Deliverer:
     The network between is as bad as its switches say; without any it is perfect.
     """
 
-    def __init__(self, sandbox: "Sandbox", send: Send, *, at_once: int = 1) -> None:
+    def __init__(self, sandbox: "Sandbox", send: Send) -> None:
         self.sandbox = sandbox
         self.send = send
-        self.at_once = at_once
         self.sent = 0
         self._switches: list[_Switch] = []
 
@@ -156,18 +153,6 @@ class Deliverer:
     def deliver_due(self) -> int:
         """Send everything due now and return how many letters went out."""
         count = 0
-        with ExitStack() as stack:
-            run: Callable[..., Iterable[tuple[_Letter, bool]]] = map
-            if self.at_once > 1:
-                run = stack.enter_context(ThreadPoolExecutor(self.at_once)).map
-            for letter, delivered in run(self._try, self._outgoing()):
-                self._record(letter, delivered)
-                count += 1
-        self.sent += count
-        return count
-
-    def _outgoing(self) -> Iterator[_Letter]:
-        """Give what really leaves now, each copy as it is signed."""
         for letter in self._due():
             delay = self._held_back(letter)
             if delay is None:
@@ -175,9 +160,12 @@ class Deliverer:
             elif delay > 0:
                 self._postpone(letter, delay)
             else:
-                for _ in range(2 if self._has("duplicate", letter.type) else 1):
-                    wrongly = self._has("sign_wrongly", letter.type)
-                    yield replace(letter, secrets=["whsec_not_the_secret"]) if wrongly else letter
+                copies = 2 if self._has("duplicate", letter.type) else 1
+                for _ in range(copies):
+                    self._record(letter, self._try(letter))
+                    count += 1
+        self.sent += count
+        return count
 
     def drain(self, *, limit: int = 1_000) -> int:
         """Deliver until nothing is due, also what the receiver causes by its own calls."""
@@ -237,18 +225,21 @@ class Deliverer:
                 return item.seconds or GAPS[0]
         return 0
 
-    def _try(self, letter: _Letter) -> tuple[_Letter, bool]:
+    def _try(self, letter: _Letter) -> bool:
+        secrets = letter.secrets
+        if self._has("sign_wrongly", letter.type):
+            secrets = ["whsec_not_the_secret"]
         # The clock itself: another thread may be carrying out what was due earlier.
         timestamp = int(self.sandbox.clock.now().timestamp())
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": signature(letter.body, letter.secrets, timestamp=timestamp),
+            "Stripe-Signature": signature(letter.body, secrets, timestamp=timestamp),
         }
         try:
-            return letter, 200 <= self.send(letter.url, letter.body, headers) < 300
+            return 200 <= self.send(letter.url, letter.body, headers) < 300
         except OSError:
-            return letter, False
+            return False
 
     def _record(self, letter: _Letter, delivered: bool) -> None:
         with self.sandbox.lock:

@@ -119,15 +119,8 @@ def set_charging_of_all(*, on: bool, reason: str, by: str, now: dt.datetime) -> 
 
 def set_attached(*, merchant: Merchant, attached: bool, now: dt.datetime) -> None:
     """Note that a connected account took our access back, or gave it again."""
-    with transaction.atomic():
-        changed = Merchant.objects.filter(pk=merchant.pk, detached_at__isnull=not attached)
-        if changed.update(detached_at=None if attached else now):
-            record_audit(
-                merchant=merchant,
-                user=None,
-                action="merchant.attached" if attached else "merchant.detached",
-                at=now,
-            )
+    action = "merchant.attached" if attached else "merchant.detached"
+    _note_since("detached_at", not attached, action, merchant=merchant, now=now)
 
 
 def note_refused(*, merchant: Merchant, refused: bool, now: dt.datetime) -> None:
@@ -135,15 +128,18 @@ def note_refused(*, merchant: Merchant, refused: bool, now: dt.datetime) -> None
 
     While it does nothing is charged for them, so that one refusal stops all their work.
     """
+    action = "merchant.refused" if refused else "merchant.accepted"
+    _note_since("refused_at", refused, action, merchant=merchant, now=now)
+
+
+def _note_since(
+    field: str, holds: bool, action: str, *, merchant: Merchant, now: dt.datetime
+) -> None:
+    """Keep since when something holds, None if it does not; what was noted already stays."""
     with transaction.atomic():
-        changed = Merchant.objects.filter(pk=merchant.pk, refused_at__isnull=refused)
-        if changed.update(refused_at=now if refused else None):
-            record_audit(
-                merchant=merchant,
-                user=None,
-                action="merchant.refused" if refused else "merchant.accepted",
-                at=now,
-            )
+        changed = Merchant.objects.filter(pk=merchant.pk, **{f"{field}__isnull": holds})
+        if changed.update(**{field: now if holds else None}):
+            record_audit(merchant=merchant, user=None, action=action, at=now)
 
 
 def note_alive(*, real_now: dt.datetime, now: dt.datetime) -> None:

@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer, PaymentMethod
+from apps.dunning.facts import Method
 from apps.dunning.limits import DEBIT_SCHEMES
 
 
@@ -28,6 +29,23 @@ def zone_of_customer(*, merchant: Merchant, customer_id: str) -> str:
         .first()
     )
     return zone or merchant.time_zone
+
+
+def method_of(row: PaymentMethod) -> Method:
+    """Give a payment method on file as decisions read it."""
+    return Method(
+        reference=row.stripe_payment_method_id,
+        type=row.type,
+        brand=row.brand,
+        last4=row.last4,
+        fingerprint=row.fingerprint,
+        funding=row.funding,
+        country=row.country,
+        exp_month=row.exp_month,
+        exp_year=row.exp_year,
+        changed_at=row.data_changed_at,
+        mandate=row.mandate,
+    )
 
 
 def mandates_of_debits(*, merchant: Merchant) -> dict[str, Counter[str]]:

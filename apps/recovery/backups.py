@@ -4,9 +4,10 @@ import datetime as dt
 from collections import defaultdict
 
 from apps.customers.models import PaymentMethod
+from apps.customers.queries import method_of
 from apps.dunning import codes
 from apps.dunning.backup import RECENT
-from apps.dunning.facts import BackupMethod, Decline, Method
+from apps.dunning.facts import BackupMethod, Decline
 from apps.recovery.models import Attempt, RecoveryCase, Try
 
 CARD_WINDOW = dt.timedelta(days=30)
@@ -54,18 +55,7 @@ def _backup(
     if paid_at is None:
         return None
     return BackupMethod(
-        method=Method(
-            reference=row.stripe_payment_method_id,
-            type=row.type,
-            brand=row.brand,
-            last4=row.last4,
-            fingerprint=row.fingerprint,
-            funding=row.funding,
-            country=row.country,
-            exp_month=row.exp_month,
-            exp_year=row.exp_year,
-            changed_at=row.data_changed_at,
-        ),
+        method=method_of(row),
         last_paid_at=paid_at,
         declined_hard=any(_is_hard(one) for one in same_card),
         tries=tuple(

@@ -23,9 +23,6 @@ from sandbox.webhooks import Deliverer, Send
 
 LONGEST_STEP = timedelta(hours=1)
 DELIVERY_SECONDS = 10
-AT_ONCE = 4
-"""Letters on their way at the same time: Stripe waits for no answer before the next either."""
-_MOST_ROUNDS = 100
 OFFSET_FILE = "clock-offset"
 
 
@@ -70,7 +67,7 @@ class Keeper:
         # Every 429 of the real Stripe is a fault on request here; the rest is judged and refused.
         sandbox = Sandbox(clock=self._clock, rows=rows, seed=seed, judge=Judge())
         self._prepare(sandbox)
-        return sandbox, Deliverer(sandbox, self._send_saved, at_once=AT_ONCE)
+        return sandbox, Deliverer(sandbox, self._send_saved)
 
     def start(self) -> None:
         """Save what a new sandbox begins with and tell the time."""
@@ -163,9 +160,9 @@ class Keeper:
 
     def deliver_all(self) -> None:
         """Send until nothing is due, also what the receiver causes by its own calls."""
-        for _ in range(_MOST_ROUNDS):
-            if not self.due_letters() or not self.deliver():
-                return
+        with self._moving:
+            self.deliverer.drain()
+        self.save()
 
     def _send_saved(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         # Nobody hears of what a kill could still undo.

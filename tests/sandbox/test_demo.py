@@ -112,7 +112,7 @@ def test_a_database_that_ends_ends_a_process(folder):
     watch = replace(make_plan({}), data=folder).commands()["database"]
     with subprocess.Popen(["/bin/sleep", "60"]) as server:
         (folder / "postmaster.pid").write_text(f"{server.pid}\n/data\n")
-        watching = subprocess.Popen(  # noqa: S602
+        watching = subprocess.Popen(  # noqa: S602 - as honcho runs it
             watch, shell=True, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         time.sleep(0.2)

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import threading
 from datetime import timedelta
 from itertools import pairwise
 
@@ -112,22 +111,6 @@ def test_a_receiver_that_is_down_is_tried_again(sandbox, deliverer):
     deliverer.drain()
 
     assert len(calls) == 2
-
-
-def test_several_letters_may_be_on_their_way_at_once(sandbox, deliverer):
-    both = threading.Barrier(2, timeout=10)
-
-    def slow(url, body, headers):
-        both.wait()
-        return 200 if json.loads(body)["data"]["object"]["name"] == "Ada" else 500
-
-    deliverer.send, deliverer.at_once = slow, 2
-    sandbox.create_customer(name="Ada")
-    sandbox.create_customer(name="Zoë")
-
-    assert deliverer.deliver_due() == 2
-    (waiting,) = sandbox.objects("delivery")
-    assert waiting["next_at"] == int(sandbox.now().timestamp()) + GAPS[0]
 
 
 def test_an_endpoint_gets_what_it_asked_for(sandbox, inbox):

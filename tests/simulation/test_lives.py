@@ -24,7 +24,7 @@ TROUBLED = Focus(trouble={"crashes": 0.03, "pay_faults": 0.3, "workers": 3})
 
 def connections_out():
     connection.ensure_connection()
-    stats = connection.pool.get_stats()  # type: ignore[attr-defined]
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined] # the stubs know no pool
     return stats["pool_size"] - stats["pool_available"]
 
 

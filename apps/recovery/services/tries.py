@@ -1,10 +1,10 @@
 """Keep every charge that ran, once: our own 402 and all events about it are one try."""
 
 import logging
-from dataclasses import replace
 
 from apps.accounts.models import Merchant
 from apps.customers.models import PaymentMethod
+from apps.customers.queries import method_of
 from apps.dunning import codes
 from apps.dunning.facts import Method
 from apps.dunning.words import method_name, words
@@ -135,17 +135,7 @@ def _in_full(merchant: Merchant, method: Method | None) -> Method | None:
         .filter(stripe_payment_method_id=method.reference)
         .first()
     )
-    if known is None:
-        return method
-    return replace(
-        method,
-        type=known.type,
-        brand=known.brand,
-        last4=known.last4,
-        fingerprint=known.fingerprint,
-        funding=known.funding,
-        country=known.country,
-    )
+    return method if known is None else method_of(known)
 
 
 def link_try(*, attempt: Attempt, charge_id: str) -> None:

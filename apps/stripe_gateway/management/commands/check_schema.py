@@ -53,7 +53,7 @@ def read_schema(database: BaseDatabaseWrapper) -> dict[str, str]:
             cursor.execute(query)
             schema |= {f"{part} {name}": definition for name, definition in cursor.fetchall()}
         for table in database.introspection.table_names(cursor):
-            cursor.execute(f"SELECT count(*) FROM {database.ops.quote_name(table)}")  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM {database.ops.quote_name(table)}")  # noqa: S608 - the database's own names
             schema[f"rows {table}"] = str(cursor.fetchone()[0])
     return schema
 
