@@ -17,7 +17,7 @@ from apps.dunning_emails.facts import customer_of, ends_at, need_of, settings_of
 from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Look, Row, readable_on
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
-from apps.recovery.queries import stored_facts
+from apps.recovery.queries.checks import stored_facts
 from apps.transactions.models import Transaction
 from apps.web.formats import format_date, format_money, format_when
 

@@ -13,7 +13,7 @@ from apps.dunning.mails.rules import MailRules
 from apps.dunning.rules import RetryRules
 from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
-from apps.recovery.queries import stored_facts
+from apps.recovery.queries.checks import stored_facts
 
 MEMORY = dt.timedelta(days=8)
 """How far back mails to a person count; the cap is by the week."""

@@ -6,7 +6,7 @@ class RecoveryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.recovery.queries import needs_attention
+        from apps.recovery.queries.tabs import needs_attention
         from apps.web.navigation import register_counter
 
         register_counter("recovery", needs_attention)

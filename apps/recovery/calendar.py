@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, TruncDate
 from apps.accounts.models import Merchant
 from apps.dunning.money import Money
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import RETRYING
+from apps.recovery.queries.tabs import RETRYING
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import SORTS, CaseChoices, CaseFilters
+from apps.recovery.queries.listing import SORTS, CaseChoices, CaseFilters
 from apps.web.filters import ChipSpec, ListForm, checks, day, radios
 from apps.web.spans import (
     COMING,

@@ -5,7 +5,7 @@ import pytest
 from apps.dunning.presets import RECOMMENDED
 from apps.recovery import services
 from apps.recovery.models import CaseEvent, RecoveryCase
-from apps.recovery.queries import write_off_warnings
+from apps.recovery.queries.checks import write_off_warnings
 from apps.stripe_gateway.errors import InvoiceNotOpen, NotFound, OutcomeUnknown
 from tests.accounts.factories import UserFactory
 from tests.recovery.builders import DAY, FAILED_AT, HOUR, paid

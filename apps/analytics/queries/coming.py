@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from apps.accounts.models import Merchant
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import RETRYING
+from apps.recovery.queries.tabs import RETRYING
 
 
 def coming_by_day(

@@ -10,7 +10,7 @@ from apps.dunning.rules import RetryRules
 from apps.dunning_emails.facts import about_case, mail_facts, rules_of
 from apps.dunning_emails.models import Mail
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import stored_facts
+from apps.recovery.queries.checks import stored_facts
 
 Status = Mail.Status
 

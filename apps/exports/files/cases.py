@@ -11,10 +11,11 @@ from apps.accounts.models import Merchant
 from apps.customers.models import Customer
 from apps.exports.cells import Column, Style, amount, choice, code, moment, plain, text, words
 from apps.exports.files.source import Selection, Source
-from apps.recovery import queries
 from apps.recovery.columns import CASES
 from apps.recovery.forms import CaseFilterForm
 from apps.recovery.models import CaseEvent, RecoveryCase, Try
+from apps.recovery.queries.listing import case_choices, filtered_cases
+from apps.recovery.queries.tabs import NEEDS_BANK, NEEDS_CARD
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
 from apps.web.badges import badge_of
@@ -54,8 +55,8 @@ def _shown(style: Style) -> Expression:
     return Case(
         When(~Q(status=RecoveryCase.Status.OPEN), then=words("case", "status")(style)),
         When(unsettled__isnull=False, then=words("attempt", "unsettled")(style)),
-        When(queries.NEEDS_CARD, then=Value(str(badge_of("step", Step.NEW_CARD).word))),
-        When(queries.NEEDS_BANK, then=Value(str(badge_of("step", Step.AUTHENTICATION).word))),
+        When(NEEDS_CARD, then=Value(str(badge_of("step", Step.NEW_CARD).word))),
+        When(NEEDS_BANK, then=Value(str(badge_of("step", Step.AUTHENTICATION).word))),
         When(
             next_step=Step.STRIPE,
             next_try_at=None,
@@ -111,9 +112,9 @@ COLUMNS = (
 
 def read(merchant: Merchant, query: QueryDict, local: Locality) -> Selection:
     """Read the list as its page does."""
-    offered = queries.case_choices(merchant=merchant)
+    offered = case_choices(merchant=merchant)
     form = CaseFilterForm(query, local=local, offered=offered)
-    rows = queries.filtered_cases(merchant=merchant, filters=form.filters())
+    rows = filtered_cases(merchant=merchant, filters=form.filters())
     return Selection(form, rows.order_by(*form.terms))
 
 

@@ -18,7 +18,8 @@ from apps.overview import queries
 from apps.overview.knowing import known
 from apps.overview.metrics import exposition
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import CaseFilters, figures, filtered_cases
+from apps.recovery.queries.figures import figures
+from apps.recovery.queries.listing import CaseFilters, filtered_cases
 from apps.recovery.views.cases import CaseRow, case_rows
 from apps.web.spans import Locality
 from apps.webhooks.queries import import_progress

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import record_audit
 from apps.recovery.models import Attempt, BulkItem, BulkRun, RecoveryCase
-from apps.recovery.queries import NEEDS_BANK, NEEDS_CARD
+from apps.recovery.queries.tabs import NEEDS_BANK, NEEDS_CARD
 from apps.recovery.services.attempts import carry_out
 from apps.recovery.services.manual import NotNow, retry_now, stop_case
 

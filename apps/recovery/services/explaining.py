@@ -9,7 +9,7 @@ from apps.dunning.policy import check_before_charge, next_step
 from apps.dunning.rules import RetryRules
 from apps.dunning.words import words
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries import stored_facts, stripe_end
+from apps.recovery.queries.checks import stored_facts, stripe_end
 from apps.recovery.services.choosing import rules_in_words
 
 

@@ -13,7 +13,7 @@ from apps.dunning.guards import OLDER_INSTALMENT
 from apps.dunning.words import method_name
 from apps.recovery.facts import is_behind_another
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
-from apps.recovery.queries import retry_blocked
+from apps.recovery.queries.checks import retry_blocked
 from apps.recovery.services.attempts import LEASE, claim
 from apps.recovery.services.events import append_event
 from apps.recovery.services.manual import OTHER_CHARGE

@@ -10,7 +10,7 @@ from apps.accounts.models import Merchant, User
 from apps.accounts.services import record_audit
 from apps.dunning.rules import RetryRules
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
-from apps.recovery.queries import retry_blocked
+from apps.recovery.queries.checks import retry_blocked
 from apps.recovery.services.attempts import LEASE
 from apps.recovery.services.closing import close_case, reopen_case
 from apps.recovery.services.events import append_event

@@ -9,7 +9,7 @@ from apps.accounts.models import Merchant, User
 from apps.accounts.queries import charging_stop
 from apps.accounts.services import record_audit
 from apps.recovery.models import CaseEvent, RecoveryCase
-from apps.recovery.queries import write_off_warnings
+from apps.recovery.queries.checks import write_off_warnings
 from apps.recovery.services.events import append_event
 from apps.recovery.services.manual import NotNow, lock_case_of
 from apps.recovery.services.planning import show_write_off

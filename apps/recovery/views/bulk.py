@@ -17,9 +17,10 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.money import Money
-from apps.recovery import queries, tasks
+from apps.recovery import tasks
 from apps.recovery.forms import BulkForm, CaseFilterForm
 from apps.recovery.models import BulkItem, BulkRun, RecoveryCase
+from apps.recovery.queries.listing import case_choices, customers_of, filtered_cases
 from apps.recovery.services.bulk import MOST_CASES, CountChanged, actionable, start_bulk
 from apps.web.htmx import wants_fragment
 from apps.web.spans import Locality
@@ -59,9 +60,9 @@ def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
         local = Locality(merchant.zone, merchant.locale, clock.now())
         query = QueryDict(form.cleaned_data["query"])
         filters = CaseFilterForm(
-            query, local=local, offered=queries.case_choices(merchant=merchant)
+            query, local=local, offered=case_choices(merchant=merchant)
         ).filters()
-        rows = queries.filtered_cases(merchant=merchant, filters=filters)
+        rows = filtered_cases(merchant=merchant, filters=filters)
         ids = list(rows.order_by("-failed_at").values_list("pk", flat=True)[: MOST_CASES + 1])
     else:
         ids = form.picked
@@ -120,7 +121,7 @@ def bulk_result(request: MerchantRequest, run_id: int) -> HttpResponse:
     left = sum(item.status in (BulkItem.Status.WAITING, BulkItem.Status.WORKING) for item in items)
     settling = any(item.attempt and item.attempt.status in UNDER_WAY for item in items)
     again = [item.case_id for item in items if item.attempt and item.attempt.status == "declined"]
-    customers = queries.customers_of(merchant=request.merchant, cases=[item.case for item in items])
+    customers = customers_of(merchant=request.merchant, cases=[item.case for item in items])
     context = {
         "run": run,
         "rows": [(item, customers.get(item.case.stripe_customer_id)) for item in items],

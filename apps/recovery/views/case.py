@@ -19,7 +19,8 @@ from apps.dunning.words import method_name, words
 from apps.recovery.extras import offered_actions, planned_steps
 from apps.recovery.facts import Seen
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
-from apps.recovery.queries import CaseDetail, case_detail, write_off_warnings
+from apps.recovery.queries.checks import write_off_warnings
+from apps.recovery.queries.detail import CaseDetail, case_detail
 from apps.recovery.views.card import budgets_of, mandate_of, updated_by_bank_at
 from apps.recovery.views.status import ShownStatus, shown_status
 from apps.recovery.views.strip import Mark, Strip, strip_of

@@ -14,10 +14,18 @@ from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.models import Customer
 from apps.dunning.rules import RetryRules
-from apps.recovery import queries, services
+from apps.recovery import services
 from apps.recovery.columns import CASES
 from apps.recovery.forms import CaseFilterForm
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.figures import figures
+from apps.recovery.queries.listing import (
+    Capped,
+    capped_count,
+    case_choices,
+    customers_of,
+    filtered_cases,
+)
 from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
@@ -49,36 +57,36 @@ def case_list(request: MerchantRequest) -> HttpResponse:
         return redirect("access:losing")  # a page of a higher floor
     merchant = request.merchant
     local = Locality(merchant.zone, merchant.locale, clock.now())
-    offered = queries.case_choices(merchant=merchant)
+    offered = case_choices(merchant=merchant)
     form = CaseFilterForm(request.GET, local=local, offered=offered)
-    cases = queries.filtered_cases(merchant=merchant, filters=form.filters())
+    cases = filtered_cases(merchant=merchant, filters=form.filters())
     page = page_of(
         cases.order_by(*form.terms),
         terms=form.terms,
         cursor=request.GET.get("cursor", ""),
         size=form.size,
     )
-    figures = queries.figures(
+    sums = figures(
         merchant=merchant,
         due_since=local.start_of(local.today),
         due_until=local.start_of(local.today + dt.timedelta(days=1)),
         recovered_since=local.start_of(local.today.replace(day=1)),
     )
     imported = 0
-    if figures.imported.count:
+    if sums.imported.count:
         imported = services.imported_cases_to_take_over(merchant=merchant, now=local.now).count()
     context: dict[str, object] = {
         "form": form,
         "page": page,
         # A list that fits its page is counted already.
-        "total": queries.capped_count(cases)
+        "total": capped_count(cases)
         if page.next_cursor or page.previous_cursor
-        else queries.Capped(len(page.rows), is_capped=False),
+        else Capped(len(page.rows), is_capped=False),
         "tools": ListTools(CASES, form, request.membership),
         "rows": list(case_rows(page.rows, merchant=merchant)),
         "is_new": not offered.currencies,
         "imported": imported,
-        "figures": figures,
+        "figures": sums,
     }
     scope = f"{form.scope} · " if form.scope else ""
     title = f"{scope}{gettext('Recovery')} · {merchant.name}"
@@ -87,7 +95,7 @@ def case_list(request: MerchantRequest) -> HttpResponse:
 
 def case_rows(cases: list[RecoveryCase], *, merchant: Merchant) -> Iterator[CaseRow]:
     """Yield what the list shows of each case; one query for all their customers."""
-    customers = queries.customers_of(merchant=merchant, cases=cases)
+    customers = customers_of(merchant=merchant, cases=cases)
     for case in cases:
         unsettled: str | None = getattr(case, "unsettled", None)
         yield CaseRow(

@@ -12,7 +12,7 @@ from apps.dunning.presets import PRESETS
 from apps.dunning.words import method_name, words
 from apps.recovery.extras import PlannedStep
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
-from apps.recovery.queries import StripeEnd
+from apps.recovery.queries.checks import StripeEnd
 
 Kind = CaseEvent.Kind
 SOON = 3

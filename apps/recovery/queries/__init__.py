@@ -1,0 +1,1 @@
+"""Reads across the recovery models, for pages and for checks before an action."""
