@@ -186,8 +186,13 @@ def test_a_week_after_the_end_the_link_is_over_and_a_new_one_can_be_asked_for(sh
     assert "Studio Membership" not in answer.content.decode()
     assert "Ask for a new link" in answer.content.decode()
     answer = shop.browser.post(f"{link}new-link/")
-    assert "We passed it on" in answer.content.decode()
+    assert "Look into your mailbox" in answer.content.decode()
     assert world.case.events.filter(kind="link_asked").count() == 1
+    world.advance(HOUR)
+    assert shop.subjects[-1] == "Your new link for your payment to Willow Studio"
+    assert "Already paid. Thank you." in shop.open(shop.link())
+    world.advance(8 * DAY)
+    assert shop.browser.get(shop.link()).status_code == 410
 
 
 def test_the_page_of_the_case_names_every_mail_to_come(shop, client, django_assert_max_num_queries):

@@ -24,6 +24,7 @@ class MailKind(StrEnum):
     RENEWAL = "renewal"
     INVOICE_SENT = "invoice_sent"
     INVOICE_REMINDER = "invoice_reminder"
+    NEW_LINK = "new_link"
 
 
 CHASE = (
@@ -145,6 +146,11 @@ KINDS: Mapping[MailKind, KindInfo] = MappingProxyType(
             "On the days chosen under sent invoices",
             "Customers with unpaid sent invoices",
             "Send reminders for unpaid one-off invoices",
+        ),
+        MailKind.NEW_LINK: KindInfo(
+            "New payment link",
+            "When a customer opens a link that no longer works and asks for another",
+            "The customer who asked",
         ),
     }
 )

@@ -163,6 +163,14 @@ TEXTS: Mapping[MailKind, Words] = MappingProxyType(
             "If you have paid it in the meantime, please ignore this email.",
             "See and pay the invoice",
         ),
+        MailKind.NEW_LINK: Words(
+            "Your new link for your payment to {store}",
+            "{amount} for {offer}",
+            _HELLO + "here is the new link that you asked for, to your payment of {amount} for "
+            "{offer}. It shows how the payment stands, and what can be done.\n\n"
+            "If you did not ask for it, there is nothing to do.",
+            "Open my payment",
+        ),
     }
 )
 

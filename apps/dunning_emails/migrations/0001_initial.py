@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                     "asked_again_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When a new link was last asked for on its page.",
+                        help_text="When it was last told that no new one can be sent.",
                         null=True,
                     ),
                 ),
@@ -469,6 +469,7 @@ class Migration(migrations.Migration):
                             ("renewal", "Upcoming renewal"),
                             ("invoice_sent", "Invoice"),
                             ("invoice_reminder", "Invoice reminder"),
+                            ("new_link", "New payment link"),
                         ],
                         max_length=32,
                     ),

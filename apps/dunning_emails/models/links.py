@@ -11,7 +11,7 @@ from apps.accounts.models import Merchant
 from apps.recovery.models import RecoveryCase
 
 VALID_AFTER_THE_END = dt.timedelta(days=7)
-"""How long a link still answers once its case is closed."""
+"""How long a link still answers once its case is closed, or it was made after that."""
 
 
 class PaymentLinkQuerySet(models.QuerySet["PaymentLink"]):
@@ -22,8 +22,8 @@ class PaymentLinkQuerySet(models.QuerySet["PaymentLink"]):
 class PaymentLink(models.Model):
     """A link to /pay/…/, bound to one case. Only the hash of its token is kept.
 
-    It is valid for the whole case and seven days more, unless it is revoked. Every mail and every
-    copy has a link of its own.
+    It is valid for the whole case and seven days more, unless it is revoked. One that a customer
+    asked for later answers for seven days. Every mail and every copy has a link of its own.
     """
 
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="payment_links")
@@ -36,7 +36,7 @@ class PaymentLink(models.Model):
     )
     revoked_at = models.DateTimeField(null=True, blank=True)
     asked_again_at = models.DateTimeField(
-        null=True, blank=True, help_text="When a new link was last asked for on its page."
+        null=True, blank=True, help_text="When it was last told that no new one can be sent."
     )
     # Real time: how often the page was asked for in the present minute.
     window_started_at = models.DateTimeField(null=True, blank=True)
@@ -55,7 +55,7 @@ class PaymentLink(models.Model):
         if self.revoked_at is not None:
             return False
         closed_at = self.case.closed_at
-        return closed_at is None or now < closed_at + VALID_AFTER_THE_END
+        return closed_at is None or now < max(closed_at, self.created_at) + VALID_AFTER_THE_END
 
 
 class CheckoutVisitQuerySet(models.QuerySet["CheckoutVisit"]):

@@ -2,12 +2,12 @@
 
 from apps.dunning_emails.services.links import (
     admit,
-    ask_for_new_link,
     find_link,
     make_link,
     revoke_links,
 )
 from apps.dunning_emails.services.reacting import react_to
+from apps.dunning_emails.services.renewing import ask_for_new_link
 from apps.dunning_emails.services.visits import settle_visit, visits_to_settle
 
 __all__ = [

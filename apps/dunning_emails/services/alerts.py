@@ -1,4 +1,7 @@
-"""Mails to the people of a merchant: each failure, a day's summary, or when the tries are used up."""
+"""Mails to the people of a merchant: each failure, a day's summary, or when the tries are used up.
+
+What a customer waits for, and nobody else can give, is told whatever was chosen.
+"""
 
 import datetime as dt
 
@@ -18,8 +21,17 @@ from apps.web.formats import format_money
 
 Alerts = EmailSettings.OwnerAlerts
 ALERT_FAILED, ALERT_USED_UP, ALERT_DAILY = "alert_failed", "alert_used_up", "alert_daily"
-ALERTS = (ALERT_FAILED, ALERT_USED_UP, ALERT_DAILY)
+ALERT_LINK_ASKED = "alert_link_asked"
+ALERTS = (ALERT_FAILED, ALERT_USED_UP, ALERT_DAILY, ALERT_LINK_ASKED)
 AT_HOUR = 8
+
+LINK_ASKED = Words(
+    "A customer asks for a new payment link",
+    "There is no address to send it to",
+    "Their old link no longer works, and there is no address to which mail arrives. Make a link on "
+    "the page of the case and hand it to them, or change the address in Stripe.",
+    "Open the case",
+)
 
 
 def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
@@ -32,9 +44,9 @@ def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
         case.end_reason == RecoveryCase.EndReason.TRIES_USED_UP
     )
     if event.kind == CaseEvent.Kind.OPENED and settings.owner_alerts == Alerts.EACH:
-        _put(case.merchant, about=f"case:{case.pk}", step=ALERT_FAILED, case=case, at=now)
+        tell_owners(case.merchant, about=f"case:{case.pk}", step=ALERT_FAILED, case=case, at=now)
     elif used_up and settings.owner_alerts in (Alerts.EACH, Alerts.USED_UP):
-        _put(case.merchant, about=f"case:{case.pk}", step=ALERT_USED_UP, case=case, at=now)
+        tell_owners(case.merchant, about=f"case:{case.pk}", step=ALERT_USED_UP, case=case, at=now)
 
 
 def plan_daily(*, now: dt.datetime) -> int:
@@ -47,13 +59,16 @@ def plan_daily(*, now: dt.datetime) -> int:
             day = local.date() - dt.timedelta(days=1)
             about = f"day:{day.isoformat()}"
             if settings.alerts_since.astimezone(settings.merchant.zone).date() <= day:
-                count += _put(settings.merchant, about=about, step=ALERT_DAILY, case=None, at=now)
+                count += tell_owners(
+                    settings.merchant, about=about, step=ALERT_DAILY, case=None, at=now
+                )
     return count
 
 
-def _put(
+def tell_owners(
     merchant: Merchant, *, about: str, step: str, case: RecoveryCase | None, at: dt.datetime
 ) -> int:
+    """Put a mail to each owner and admin into the outbox; give back how many, 0 for a repeat."""
     people = Membership.objects.filter(
         merchant=merchant, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
     )
@@ -87,7 +102,8 @@ def compose(*, mail: Mail, now: dt.datetime) -> tuple[str, Rendered] | None:
         .select_related("user")
         .first()
     )
-    if person is None or settings.owner_alerts == Alerts.OFF:
+    is_off = settings.owner_alerts == Alerts.OFF and mail.kind != ALERT_LINK_ASKED
+    if person is None or is_off:
         return None
     words, rows, path = _daily(mail) if mail.case is None else _about_case(mail, mail.case)
     rendered = render_mail(
@@ -105,11 +121,13 @@ def _about_case(mail: Mail, case: RecoveryCase) -> tuple[Words, tuple[Row, ...],
     who = (customer.display_name if customer else case.stripe_customer_id).replace("{", "(")
     amount = format_money(case.amount_due, locale=case.merchant.locale)
     why = case.last_decline_words or "No reason was given"
+    path = reverse("recovery:case", args=[case.pk])
+    rows = (Row(who, amount), Row("For", case.offer_name or "a purchase"))
+    if mail.step == ALERT_LINK_ASKED:
+        return LINK_ASKED, rows, path
     what = "could not be collected" if mail.step == ALERT_USED_UP else "failed"
     subject = f"A payment {what}: {amount}"
     body = "All tries are used up." if mail.step == ALERT_USED_UP else f"{why}."
-    rows = (Row(who, amount), Row("For", case.offer_name or "a purchase"))
-    path = reverse("recovery:case", args=[case.pk])
     return Words(subject, why, body, "Open the case"), rows, path
 
 

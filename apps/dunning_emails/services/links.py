@@ -20,9 +20,6 @@ TOKEN_BYTES = 16
 USES_PER_MINUTE = 30
 """Each look may cost two calls to Stripe; a person needs a handful."""
 
-ASK_AGAIN = dt.timedelta(hours=24)
-"""How soon a new link may be asked for once more."""
-
 
 def make_link(*, case: RecoveryCase, by: str, now: dt.datetime) -> str:
     """Make a link and give back its address, which is stored nowhere."""
@@ -90,26 +87,3 @@ def revoke_links(*, merchant: Merchant, case_id: int, user: User, now: dt.dateti
                 after={"links": count},
             )
     return count
-
-
-def ask_for_new_link(*, link: PaymentLink, now: dt.datetime) -> bool:
-    """Tell the merchant that the customer wants a new link, once a day; False the other times.
-
-    A link that was taken back, or has run out, shows nothing of the payment any more.
-    """
-    asked = PaymentLink.objects.filter(pk=link.pk).filter(
-        Q(asked_again_at=None) | Q(asked_again_at__lt=now - ASK_AGAIN)
-    )
-    with transaction.atomic(durable=True):
-        if not asked.update(asked_again_at=now):
-            return False
-        case = RecoveryCase.objects.select_for_update().get(pk=link.case_id)
-        append_event(
-            case=case,
-            kind=CaseEvent.Kind.LINK_ASKED,
-            key=f"link_asked:{link.pk}:{now:%Y-%m-%d}",
-            at=now,
-            text="The customer opened a link that no longer works and asked for a new one.",
-            actor="Customer",
-        )
-    return True

@@ -185,6 +185,8 @@ def decide_again(*, mail: Mail, case: RecoveryCase, now: dt.datetime) -> Write |
     """Decide about a mail as if nothing had been: what was true when it was planned may not be."""
     kind = MailKind(mail.kind)
     as_planned = Write(Step(kind, mail.step, mail.due_at), mail.due_at)
+    if kind == MailKind.NEW_LINK:  # its page says how the payment stands, paid or not
+        return as_planned
     if mail.asked_by or kind not in (*CHASE, MailKind.ACCESS_REVOKED):
         wanted = WANTED_STATUS.get(kind, RecoveryCase.Status.OPEN)
         if case.status != wanted:

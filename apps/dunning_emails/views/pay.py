@@ -182,10 +182,11 @@ def progress_of(link: PaymentLink, *, in_flight: bool, asks_again: bool) -> str:
 
 
 def renew_link(request: HttpRequest, link: PaymentLink, token: str) -> HttpResponse:
-    """Ask for a new link in place of one that ran out."""
+    """Ask for a new link in place of one that ran out; the same words whatever comes of it."""
     if link.is_valid(now=clock.now()):
         return show(request, "expired", link, token, is_valid=True)
-    services.ask_for_new_link(link=link, now=clock.now())
+    if services.ask_for_new_link(link=link, now=clock.now()):
+        waking.wake_sender()
     return show(request, "expired", link, token, asked=True)
 
 
