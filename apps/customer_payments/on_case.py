@@ -10,12 +10,14 @@ from apps.accounts.models import Role
 from apps.customer_payments.models import AccessStep
 from apps.recovery.extras import CaseAction, PlannedStep
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.detail import CaseDetail
 
 ICONS = {"banner": "megaphone", "limited": "lock-open", "revoked": "lock-closed"}
 
 
-def planned_access(case: RecoveryCase) -> Iterator[PlannedStep]:
+def planned_access(detail: CaseDetail) -> Iterator[PlannedStep]:
     """Give the access steps of a case that are still to come; a held one says so."""
+    case = detail.case
     steps = case.access_steps.waiting().exclude(state=AccessStep.State.ENDED)
     for step in steps.order_by("due_at", "id"):
         title = gettext("Planned: %(what)s") % {"what": step.get_state_display().lower()}

@@ -1,9 +1,14 @@
 """From cases, customers and the outbox to the facts a mail decision is made of."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
+from apps.customers.payers import Payer
 from apps.dunning.codes import lookup
 from apps.dunning.facts import CaseFacts
 from apps.dunning.forecast import course
@@ -21,6 +26,19 @@ MEMORY = dt.timedelta(days=8)
 Step, Kind = RecoveryCase.Step, CaseEvent.Kind
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the page of a case has read already, so that it is not asked for again.
+
+    `mails` are those of `mails_around`; attempts and events are the case's own.
+    """
+
+    customer: Payer | None
+    attempts: Sequence[Attempt]
+    events: Sequence[CaseEvent]
+    mails: Sequence[Mail]
+
+
 def settings_of(merchant: Merchant) -> EmailSettings:
     """Give the merchant's settings; the defaults, unsaved and of version 0, before the first save."""
     found = EmailSettings.objects.filter(merchant=merchant).first()
@@ -28,9 +46,11 @@ def settings_of(merchant: Merchant) -> EmailSettings:
 
 
 def rules_of(merchant: Merchant) -> MailRules:
-    """Read what a merchant chose as `dunning` takes it; two queries."""
-    settings = settings_of(merchant)
-    rows = list(MailTemplate.objects.for_merchant(merchant))
+    """Read what a merchant chose as `dunning` takes it; one query, two before any mail was set."""
+    rows = list(
+        MailTemplate.objects.for_merchant(merchant).select_related("merchant__email_settings")
+    )
+    settings = _settings_with(rows[0]) if rows else settings_of(merchant)
     return MailRules(
         on={row.mail_kind: row.on_since for row in rows if row.on_since is not None},
         days={row.mail_kind: row.days for row in rows if row.days is not None},
@@ -40,6 +60,11 @@ def rules_of(merchant: Merchant) -> MailRules:
         quiet_until=settings.quiet_until,
         weekly_cap=settings.weekly_cap,
     )
+
+
+def _settings_with(row: MailTemplate) -> EmailSettings:
+    kept = getattr(row.merchant, "email_settings", None)
+    return kept or EmailSettings(merchant=row.merchant, version=0)
 
 
 def about_case(case: RecoveryCase) -> str:
@@ -57,33 +82,39 @@ def customer_of(case: RecoveryCase) -> Customer | None:
 
 
 def mail_facts(
-    *, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | None = None
+    *,
+    case: RecoveryCase,
+    now: dt.datetime,
+    facts: CaseFacts | None = None,
+    known: Known | None = None,
 ) -> MailFacts:
     """Gather everything a decision about a case's mails may look at; about ten queries, no call.
 
-    `facts` are those of `stored_facts`, where the caller has them already.
+    `facts` are those of `stored_facts`, where the caller has them already, and `known` the rest.
     """
-    customer = customer_of(case)
+    customer = known.customer if known else customer_of(case)
     facts = facts or stored_facts(case=case, now=now)
     need = need_of(case, facts)
     return MailFacts(
         failed_at=case.failed_at,
         need=need,
         zone=(customer.time_zone if customer else "") or case.merchant.time_zone,
-        needed_at=_needed_at(case, need),
+        needed_at=_needed_at(case, need, known),
         is_open=case.status == RecoveryCase.Status.OPEN,
         is_live=case.source == RecoveryCase.Source.LIVE,
         is_automatic=facts is None or facts.collected_automatically,
         is_processing=facts is not None and facts.processing,
-        next_try_at=_next_try(case),
+        next_try_at=_next_try(case, known),
         ends_at=ends_at(case=case, facts=facts, now=now),
-        sent=_sent(case),
-        to_person=to_person(merchant=case.merchant, person=case.stripe_customer_id, now=now),
+        sent=_sent(case, known),
+        to_person=_lately(known.mails, case, now)
+        if known
+        else to_person(merchant=case.merchant, person=case.stripe_customer_id, now=now),
         address=address_state(merchant=case.merchant, customer=customer),
     )
 
 
-def address_state(*, merchant: Merchant, customer: Customer | None) -> Address:
+def address_state(*, merchant: Merchant, customer: Customer | Payer | None) -> Address:
     """Tell whether mail reaches a customer: ok, missing or bounced."""
     if customer is None or not customer.email or customer.is_deleted:
         return "missing"
@@ -131,26 +162,64 @@ def to_person(*, merchant: Merchant, person: str, now: dt.datetime) -> tuple[dt.
     return tuple(at for at in rows if at is not None)
 
 
-def _sent(case: RecoveryCase) -> tuple[Sent, ...]:
-    rows = (
-        Mail.objects.filter(case=case, kind__in=[*CHASE, MailKind.ACCESS_REVOKED])
-        .filter(status__in=Mail.GONE)
+def mails_around(*, case: RecoveryCase, now: dt.datetime) -> list[Mail]:
+    """Read a case's mails and what its customer got lately about any failure; one query."""
+    lately = Q(person=case.stripe_customer_id, kind__in=SAYS_FAILED, sent_at__gt=now - MEMORY)
+    return list(
+        Mail.objects.for_merchant(case.merchant)
+        .filter(Q(case=case) | lately)
         .select_related("bundle")
+        .order_by("id")
     )
+
+
+def _lately(mails: Sequence[Mail], case: RecoveryCase, now: dt.datetime) -> tuple[dt.datetime, ...]:
+    """Give what `to_person` gives, from mails that were read already."""
+    return tuple(
+        one.sent_at
+        for one in mails
+        if one.person == case.stripe_customer_id
+        and one.kind in SAYS_FAILED
+        and one.sent_at is not None
+        and one.sent_at > now - MEMORY
+    )
+
+
+def _sent(case: RecoveryCase, known: Known | None) -> tuple[Sent, ...]:
+    kinds = (*CHASE, MailKind.ACCESS_REVOKED)
+    rows: Iterable[Mail]
+    if known:
+        rows = [
+            one
+            for one in known.mails
+            if one.case_id == case.pk and one.kind in kinds and one.status in Mail.GONE
+        ]
+    else:
+        own = Mail.objects.filter(case=case, kind__in=kinds, status__in=Mail.GONE)
+        rows = own.select_related("bundle")
     found = [Sent(row.step, row.sent_at or row.bundle.sent_at) for row in rows]  # type: ignore[union-attr,arg-type]
     return tuple(one for one in found if one.at is not None)
 
 
-def _next_try(case: RecoveryCase) -> dt.datetime | None:
+def _next_try(case: RecoveryCase, known: Known | None) -> dt.datetime | None:
     if case.next_step == Step.STRIPE:
         return case.next_try_at
+    if known:
+        found = (one for one in known.attempts if one.status == Attempt.Status.SCHEDULED)
+        return next((one.due_at for one in found), None)
     planned = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
     return planned.due_at if planned else None
 
 
-def _needed_at(case: RecoveryCase, need: Need) -> dt.datetime | None:
+def _needed_at(case: RecoveryCase, need: Need, known: Known | None) -> dt.datetime | None:
     """Say since when the customer's bank is waited for, where that came later than the failure."""
     if need != "confirm":
         return None
+    if known:
+        return max((one.at for one in known.events if _waits_for_bank(one)), default=None)
     waiting = case.events.filter(kind=Kind.WAITING, data__what="authentication").last()
     return waiting.at if waiting else None
+
+
+def _waits_for_bank(event: CaseEvent) -> bool:
+    return event.kind == Kind.WAITING and event.data.get("what") == "authentication"

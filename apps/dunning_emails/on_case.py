@@ -9,19 +9,31 @@ from django.utils.translation import gettext_lazy as _
 from apps import clock
 from apps.accounts.models import Role
 from apps.dunning.mails.kinds import CHASE, KINDS, MailKind
+from apps.dunning_emails.facts import Known, mails_around
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.services.planning import foretold
 from apps.recovery.extras import CaseAction, PlannedStep
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.detail import CaseDetail
 
 
-def planned_mails(case: RecoveryCase) -> Iterator[PlannedStep]:
+def planned_mails(detail: CaseDetail) -> Iterator[PlannedStep]:
     """Give the mails to the customer that are planned for a case, and those that would follow."""
-    rows = list(Mail.objects.filter(case=case, status=Mail.Status.SCHEDULED, kind__in=list(KINDS)))
+    now = clock.now()
+    outbox = mails_around(case=detail.case, now=now)
+    rows = [
+        row
+        for row in outbox
+        if row.case_id == detail.case.pk
+        and row.status == Mail.Status.SCHEDULED
+        and row.kind in KINDS
+    ]
     has_sequence = any(row.kind in CHASE and not row.asked_by for row in rows)
-    ahead = {
-        one.step.name: one for one in (foretold(case=case, now=clock.now()) if has_sequence else ())
-    }
+    ahead = {}
+    if has_sequence:
+        known = Known(detail.customer, detail.near.attempts, detail.events, outbox)
+        found = foretold(case=detail.case, now=now, facts=detail.facts, known=known)
+        ahead = {one.step.name: one for one in found}
     for row in rows:
         said = None if row.asked_by else ahead.pop(row.step, None)
         at, why = (said.at, said.why or row.why) if said else (row.due_at, row.why)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 
 from apps.customers.models import PaymentMethod
 from apps.customers.queries import method_of
@@ -13,18 +14,21 @@ from apps.recovery.models import Attempt, RecoveryCase, Try
 CARD_WINDOW = dt.timedelta(days=30)
 
 
-def backups_of(case: RecoveryCase, *, now: dt.datetime) -> tuple[BackupMethod, ...]:
+def backups_of(
+    case: RecoveryCase, *, now: dt.datetime, methods: Iterable[PaymentMethod] | None = None
+) -> tuple[BackupMethod, ...]:
     """Return the saved methods that paid for this customer lately; none unless the rules ask.
 
-    Two queries. Only methods that are still attached to the customer, as far as was read; Stripe
+    Two queries; one where the caller has the `methods` on file already. Only methods that are still attached to the customer, as far as was read; Stripe
     refuses one that is not.
     """
     if not case.rules.get("backup_after") or not case.stripe_customer_id:
         return ()
-    methods = PaymentMethod.objects.filter(
-        merchant_id=case.merchant_id, stripe_customer_id=case.stripe_customer_id
-    )
-    kept = list(methods)
+    if methods is None:
+        methods = PaymentMethod.objects.filter(
+            merchant_id=case.merchant_id, stripe_customer_id=case.stripe_customer_id
+        )
+    kept = [one for one in methods if one.stripe_customer_id == case.stripe_customer_id]
     if len(kept) < 2:
         return ()
     tries: dict[str, list[Try]] = defaultdict(list)
@@ -39,10 +43,16 @@ def backups_of(case: RecoveryCase, *, now: dt.datetime) -> tuple[BackupMethod, .
     return tuple(one for one in found if one is not None)
 
 
-def backup_was_used(case: RecoveryCase) -> bool:
-    """Tell whether the one charge on a backup method was sent already."""
+def backup_was_used(case: RecoveryCase, *, attempts: Iterable[Attempt] | None = None) -> bool:
+    """Tell whether the one charge on a backup method was sent already.
+
+    `attempts` are the case's, where the caller has them already.
+    """
     if not case.rules.get("backup_after"):
         return False
+    if attempts is not None:
+        backup = Attempt.Trigger.BACKUP
+        return any(one.trigger == backup and one.sent_at is not None for one in attempts)
     return case.attempts.filter(trigger=Attempt.Trigger.BACKUP, sent_at__isnull=False).exists()
 
 

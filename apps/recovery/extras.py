@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 
 from apps.accounts.models import Role
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.detail import CaseDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class CaseAction:
     icon_name: str
 
 
-Planner = Callable[[RecoveryCase], Iterable[PlannedStep]]
+Planner = Callable[[CaseDetail], Iterable[PlannedStep]]
 Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
 
 # Keys alone: an app that starts again adds nothing twice.
@@ -55,11 +56,11 @@ def register_actions(offerer: Offerer) -> None:
     _offerers[offerer] = None
 
 
-def planned_steps(case: RecoveryCase) -> list[PlannedStep]:
+def planned_steps(detail: CaseDetail) -> list[PlannedStep]:
     """Return what the apps above planned for a case, soonest first; nothing once it is closed."""
-    if case.status != RecoveryCase.Status.OPEN:
+    if detail.case.status != RecoveryCase.Status.OPEN:
         return []
-    found = [step for planner in _planners for step in planner(case)]
+    found = [step for planner in _planners for step in planner(detail)]
     return sorted(found, key=lambda step: step.at)
 
 

@@ -1,23 +1,25 @@
 """From what was read and what we know of our own to the facts a decision is made of."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db.models import Q
 
 from apps.customers.models import Customer, PaymentMethod
+from apps.customers.payers import Payer
 from apps.dunning.facts import CaseFacts, Decline, Method, PaymentTry
 from apps.dunning.money import Money
 from apps.recovery.backups import backup_was_used, backups_of
 from apps.recovery.models import Attempt, RecoveryCase, Try
+from apps.recovery.near import CARD_WINDOW, Near
 from apps.stripe_gateway.facts import InvoiceFacts
 
 # Stripe's next try may be set a little after a first failure (billing automations), so a missing
 # time is no proof yet that Stripe has stopped.
 # Source: https://docs.stripe.com/billing/automations
 NEXT_TRY_GRACE = dt.timedelta(hours=24)
-CARD_WINDOW = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +77,26 @@ class Seen:
         )
 
 
-def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts:
-    """Gather everything the policy may look at; a handful of queries, no call."""
-    tries = tuple(
-        payment_try(one)
-        for one in Try.objects.filter(
+def case_facts(
+    *, case: RecoveryCase, seen: Seen, now: dt.datetime, near: Near | None = None
+) -> CaseFacts:
+    """Gather everything the policy may look at; a handful of queries, no call.
+
+    `near` is what the caller has read already, so that it is not asked for again.
+    """
+    rows: Iterable[Try] = (
+        near.tries
+        if near
+        else Try.objects.filter(
             merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
-        )
-        .exclude(status=Try.Status.PENDING)
-        .select_related("attempt")
+        ).select_related("attempt")
     )
+    tries = tuple(payment_try(one) for one in rows if one.status != Try.Status.PENDING)
     if seen.requires_action and not _awaits_authentication(tries):
         # A charge that waits for 3-D Secure has not failed; for the policy it is the same refusal.
         asked_at = max([case.failed_at, *(one.at for one in tries)])
         tries += (PaymentTry(asked_at, False, Decline("authentication_required")),)
-    method = _method(case=case, method=seen.method)
+    method = _method(case=case, method=seen.method, near=near)
     behind = is_behind_another(case)
     return CaseFacts(
         invoice_status=seen.status,
@@ -98,21 +105,21 @@ def case_facts(*, case: RecoveryCase, seen: Seen, now: dt.datetime) -> CaseFacts
         tries=tries,
         retries_made=case.retries_made,
         method=method,
-        zone=customer_zone(case),
+        zone=_zone(near.payer, case) if near else customer_zone(case),
         collected_automatically=seen.automatic,
         subscription_status=seen.subscription_status,
         provider_next_try_at=seen.next_payment_attempt,
         provider_has_retries=_provider_has_retries(case=case, seen=seen, tries=tries, now=now),
-        card_tries=_card_tries(case=case, method=method, now=now),
-        elsewhere=_elsewhere(case=case, method=method),
+        card_tries=_card_tries(case=case, method=method, now=now, near=near),
+        elsewhere=_elsewhere(case=case, method=method, near=near),
         processing=seen.processing,
         reference=case.stripe_invoice_id,
         recurring=case.kind != RecoveryCase.Kind.ONE_OFF,
         behind_another=behind,
         older_instalment=behind and case.kind == RecoveryCase.Kind.PAYMENT_PLAN,
         account_attached=case.merchant.detached_at is None,
-        backups=backups_of(case, now=now),
-        backup_used=backup_was_used(case),
+        backups=backups_of(case, now=now, methods=near.methods if near else None),
+        backup_used=backup_was_used(case, attempts=near.attempts if near else None),
     )
 
 
@@ -146,6 +153,10 @@ def customer_zone(case: RecoveryCase) -> str:
     return zone or case.merchant.time_zone
 
 
+def _zone(payer: Payer | None, case: RecoveryCase) -> str:
+    return (payer.time_zone if payer else "") or case.merchant.time_zone
+
+
 def payment_try(one: Try) -> PaymentTry:
     """Give a kept try as the policy reads it."""
     return PaymentTry(
@@ -166,10 +177,17 @@ def _awaits_authentication(tries: tuple[PaymentTry, ...]) -> bool:
     return bool(last and last.decline and last.decline.reason == "authentication_required")
 
 
-def _method(*, case: RecoveryCase, method: Method | None) -> Method | None:
+def _method(*, case: RecoveryCase, method: Method | None, near: Near | None) -> Method | None:
     """Add when its data last changed: events told us, the read alone does not."""
     if method is None:
         return None
+    if near:
+        row = near.method(method.reference)
+        return (
+            replace(method, changed_at=row.data_changed_at)
+            if row and row.data_changed_at
+            else method
+        )
     changed_at = (
         PaymentMethod.objects.filter(
             merchant_id=case.merchant_id, stripe_payment_method_id=method.reference
@@ -191,10 +209,13 @@ def _provider_has_retries(
 
 
 def _card_tries(
-    *, case: RecoveryCase, method: Method | None, now: dt.datetime
+    *, case: RecoveryCase, method: Method | None, now: dt.datetime, near: Near | None
 ) -> tuple[dt.datetime, ...]:
     if method is None or not method.fingerprint:
         return ()
+    if near:
+        since = now - CARD_WINDOW
+        return tuple(one.at for one in near.card_tries if one.reached_network and one.at > since)
     return tuple(
         Try.objects.filter(
             merchant_id=case.merchant_id,
@@ -207,10 +228,14 @@ def _card_tries(
     )
 
 
-def _elsewhere(*, case: RecoveryCase, method: Method | None) -> PaymentTry | None:
+def _elsewhere(
+    *, case: RecoveryCase, method: Method | None, near: Near | None
+) -> PaymentTry | None:
     """Find what came of the card's newest charge for any other invoice."""
     if method is None or not method.fingerprint:
         return None
+    if near:
+        return next((payment_try(one) for one in reversed(near.elsewhere(case))), None)
     newest = (
         Try.objects.filter(merchant_id=case.merchant_id, fingerprint=method.fingerprint)
         .exclude(status=Try.Status.PENDING)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 
 from apps import clock
-from apps.accounts.current import current_membership
+from apps.accounts.current import current_membership, is_charging
 from apps.accounts.models import Membership, Merchant, Role
 from apps.accounts.queries import ChargingStop, charging_stop
 from apps.web import navigation
@@ -91,11 +91,8 @@ class Shell:
         merchant = self.merchant
         if merchant is None:
             return None
-        is_charging = any(
-            getattr(one, "is_charging", False) and one.merchant_id == merchant.pk
-            for one in self.memberships
-        )
-        return None if is_charging else charging_stop(merchant)
+        is_on = any(is_charging(one) and one.merchant_id == merchant.pk for one in self.memberships)
+        return None if is_on else charging_stop(merchant)
 
     @cached_property
     def home(self) -> navigation.Link | None:

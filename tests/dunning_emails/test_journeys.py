@@ -200,7 +200,7 @@ def test_the_page_of_the_case_names_every_mail_to_come(shop, client, django_asse
     case = shop.world.case
     client.force_login(MembershipFactory(merchant=shop.world.merchant).user)
 
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(14):
         html = client.get(f"/sales/recovery/{case.pk}/").content.decode()
 
     assert "Email planned: Payment failed 2" in html

@@ -240,7 +240,7 @@ class TestCase:
         case = retried(failed(merchant, stripe), stripe)
         client.get(address(case))
 
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(12):
             client.get(address(case))
 
 
@@ -480,7 +480,7 @@ class TestList:
     ):
         CaseFactory.create_batch(25, merchant=merchant, next_step="retry", next_try_at=NOW)
 
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(8):
             client.get(LIST)
 
 

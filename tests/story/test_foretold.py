@@ -15,6 +15,7 @@ from apps.dunning.presets import DAYS_3_5_7, RECOMMENDED
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.services import settings as mail_settings
 from apps.recovery.extras import planned_steps
+from apps.recovery.queries.detail import case_detail
 from apps.retry_settings.extras import rulebook
 from apps.retry_settings.forms.sample import Sample, sample_facts
 from sandbox import cards
@@ -66,7 +67,8 @@ def test_a_payment_nobody_pays_goes_as_the_preview_says(make_world, code, rules,
         now=case.failed_at,
         offer=case.stripe_product_id,
     )
-    on_page = [step for step in planned_steps(case) if step.icon_name == "envelope"]
+    detail = case_detail(merchant=world.merchant, case_id=case.pk, now=told_at)
+    on_page = [step for step in planned_steps(detail) if step.icon_name == "envelope"]
 
     world.advance(27 * DAY)
 

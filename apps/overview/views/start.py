@@ -20,7 +20,7 @@ from apps.overview.metrics import exposition
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.figures import figures
 from apps.recovery.queries.listing import CaseFilters, filtered_cases
-from apps.recovery.views.cases import CaseRow, case_rows
+from apps.recovery.views.cases import CaseRow, case_row
 from apps.web.spans import Locality
 from apps.webhooks.queries import import_progress
 
@@ -52,7 +52,7 @@ def home(request: MerchantRequest) -> HttpResponse:
     )
     last_try = _last_try_tomorrow(merchant, local)
     shown = [*waiting[:MOST_ATTENTION], *last_try, *recovered.order_by("-closed_at")[:MOST_RECENT]]
-    rows = list(case_rows(shown, merchant=merchant))
+    rows = [case_row(case) for case in shown]
     context = {
         "figures": found,
         "importing": import_progress(merchant),

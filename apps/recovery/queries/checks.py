@@ -11,6 +11,7 @@ from apps.dunning.provider_notes import last_day, provider_end
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.recovery.near import Near
 from apps.retry_settings.services import stripe_notes
 
 Status, Step = RecoveryCase.Status, RecoveryCase.Step
@@ -31,11 +32,16 @@ class StripeEnd:
     is_noted: bool
 
 
-def stored_facts(*, case: RecoveryCase, now: dt.datetime) -> CaseFacts | None:
-    """Build the facts of a case from its last read, without a call; None before the first."""
+def stored_facts(
+    *, case: RecoveryCase, now: dt.datetime, near: Near | None = None
+) -> CaseFacts | None:
+    """Build the facts of a case from its last read, without a call; None before the first.
+
+    `near` is what was read around the case already.
+    """
     if not case.seen:
         return None
-    return case_facts(case=case, seen=Seen.from_json(case.seen), now=now)
+    return case_facts(case=case, seen=Seen.from_json(case.seen), now=now, near=near)
 
 
 def stripe_end(
@@ -53,19 +59,29 @@ def stripe_end(
     return StripeEnd(at, text, is_noted=bool(notes.window_days))
 
 
-def retry_blocked(*, case: RecoveryCase, now: dt.datetime, facts: CaseFacts | None = None) -> str:
+def retry_blocked(
+    *,
+    case: RecoveryCase,
+    now: dt.datetime,
+    facts: CaseFacts | None = None,
+    attempts: Iterable[Attempt] | None = None,
+    is_charging: bool = False,
+) -> str:
     """Say why Retry now is not possible, from what was last read; "" when it is.
 
-    `facts` are those of `stored_facts`, where the caller has them already.
+    `facts` are those of `stored_facts` and `attempts` the case's own, where the caller has them
+    already; `is_charging` says that charging was found to be allowed just now.
     The worker asks the same rules again with a fresh read right before the charge.
     """
     if case.status != RecoveryCase.Status.OPEN:
         return "This case is closed."
     if case.held_at is not None:
         return f"On hold. {case.hold_note}"
-    if stop := charging_stop(case.merchant):
+    if not is_charging and (stop := charging_stop(case.merchant)):
         return stop.text
-    if case.attempts.unsettled().exists():
+    if attempts is None:
+        attempts = case.attempts.unsettled()
+    if any(one.status in Attempt.UNSETTLED for one in attempts):
         return "A charge is under way already."
     facts = facts or stored_facts(case=case, now=now)
     if facts is None:

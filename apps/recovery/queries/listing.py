@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
+from apps.customers.payers import payer_column
 from apps.customers.queries import matching_customers
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, RecoveryCaseQuerySet, Try
 from apps.recovery.queries.tabs import VIEWS, last_code_in
@@ -65,10 +66,11 @@ class CaseFilters:
 def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQuerySet:
     """Select cases, with what their rows show and sort by; an unknown view is Open.
 
-    Each row carries `unsettled`, the status of its attempt in flight, and `access`, the kind of
-    the last event that changed access; None where there is none.
+    Each row carries its `payer`, `unsettled`, the status of its attempt in flight, and `access`,
+    the kind of the last event that changed access; None where there is none.
     """
     rows = RecoveryCase.objects.for_merchant(merchant).annotate(
+        payer=payer_column(),
         unsettled=Subquery(
             Attempt.objects.unsettled().filter(case=OuterRef("pk")).values("status")[:1]
         ),

@@ -9,7 +9,7 @@ from apps.customers.models import PaymentMethod
 from apps.dunning.codes import kind_of
 from apps.dunning.facts import CaseFacts
 from apps.dunning.limits import DEBIT_SCHEMES, limits_for
-from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.detail import CaseDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,13 @@ def budgets_of(facts: CaseFacts | None, *, now: dt.datetime) -> list[Budget]:
     ]
 
 
-def updated_by_bank_at(case: RecoveryCase, facts: CaseFacts | None) -> dt.datetime | None:
+def updated_by_bank_at(detail: CaseDetail) -> dt.datetime | None:
     """Return when the bank last renewed the card that would be charged; None if it never did."""
-    if facts is None or facts.method is None or facts.method.changed_at is None:
+    method = detail.facts.method if detail.facts else None
+    if method is None or method.changed_at is None:
         return None
-    return (
-        PaymentMethod.objects.filter(
-            merchant_id=case.merchant_id, stripe_payment_method_id=facts.method.reference
-        )
-        .values_list("updated_by_network_at", flat=True)
-        .first()
-    )
+    row = detail.near.method(method.reference)
+    return row.updated_by_network_at if row else None
 
 
 @dataclass(frozen=True, slots=True)

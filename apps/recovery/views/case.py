@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from apps import clock
+from apps.accounts.current import is_charging
 from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.facts import Method
@@ -47,16 +48,19 @@ Engine, Status, Takeover = RecoveryCase.Engine, RecoveryCase.Status, RecoveryCas
 @allow(Role.VIEWER)
 def case_page(request: MerchantRequest, case_id: int) -> HttpResponse:
     """Show one case; its parts alone when the page asks again while a charge is in flight."""
-    context = case_context(detail=load_case(request.merchant, case_id), now=clock.now())
+    detail = load_case(request.merchant, case_id, is_charging=is_charging(request.membership))
+    context = case_context(detail=detail, now=clock.now())
     context["more_actions"] = offered_actions(context["case"], request.role)
     name = "_case.html" if wants_fragment(request, target="case") else "case.html"
     return render(request, f"recovery/{name}", context)
 
 
-def load_case(merchant: Merchant, case_id: int) -> CaseDetail:
-    """Return a case of this merchant, else 404."""
+def load_case(merchant: Merchant, case_id: int, *, is_charging: bool = False) -> CaseDetail:
+    """Return a case of this merchant, else 404; `is_charging` as `case_detail` takes it."""
     try:
-        return case_detail(merchant=merchant, case_id=case_id, now=clock.now())
+        return case_detail(
+            merchant=merchant, case_id=case_id, now=clock.now(), is_charging=is_charging
+        )
     except RecoveryCase.DoesNotExist as error:
         raise Http404 from error
 
@@ -85,7 +89,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
     planned = planned_items(
         moments,
         by_stripe=by_stripe,
-        steps=planned_steps(case),
+        steps=planned_steps(detail),
         ending=ending,
         ends_at=detail.ends_at,
         stripe_end=detail.stripe_end,
@@ -114,7 +118,7 @@ def case_context(*, detail: CaseDetail, now: dt.datetime) -> dict[str, Any]:
         ),
         "budgets": budgets_of(detail.facts, now=now),
         "mandate": mandate_of(detail.facts),
-        "updated_by_bank_at": updated_by_bank_at(case, detail.facts),
+        "updated_by_bank_at": updated_by_bank_at(detail),
         "stripe_line": _stripe_line(detail, shown),
         "stripe_count": max((one.stripe_attempt_count for one in detail.tries), default=0),
         "last_payment": detail.tries[-1] if detail.tries else None,

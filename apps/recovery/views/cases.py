@@ -1,7 +1,6 @@
 """The list of cases."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -10,9 +9,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from apps import clock
-from apps.accounts.models import Merchant, Role
+from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
-from apps.customers.models import Customer
+from apps.customers.payers import Payer, payer_of
 from apps.dunning.rules import RetryRules
 from apps.recovery import services
 from apps.recovery.columns import CASES
@@ -23,7 +22,6 @@ from apps.recovery.queries.listing import (
     Capped,
     capped_count,
     case_choices,
-    customers_of,
     filtered_cases,
 )
 from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
@@ -43,7 +41,7 @@ class CaseRow:
     """
 
     case: RecoveryCase
-    customer: Customer | None
+    customer: Payer | None
     shown: ShownStatus
     retries_total: int | None
     access: str = ""
@@ -83,7 +81,7 @@ def case_list(request: MerchantRequest) -> HttpResponse:
         if page.next_cursor or page.previous_cursor
         else Capped(len(page.rows), is_capped=False),
         "tools": ListTools(CASES, form, request.membership),
-        "rows": list(case_rows(page.rows, merchant=merchant)),
+        "rows": [case_row(case) for case in page.rows],
         "is_new": not offered.currencies,
         "imported": imported,
         "figures": sums,
@@ -93,15 +91,13 @@ def case_list(request: MerchantRequest) -> HttpResponse:
     return render_list(request, app="recovery", context=context, query=form.query(), title=title)
 
 
-def case_rows(cases: list[RecoveryCase], *, merchant: Merchant) -> Iterator[CaseRow]:
-    """Yield what the list shows of each case; one query for all their customers."""
-    customers = customers_of(merchant=merchant, cases=cases)
-    for case in cases:
-        unsettled: str | None = getattr(case, "unsettled", None)
-        yield CaseRow(
-            case=case,
-            customer=customers.get(case.stripe_customer_id),
-            shown=shown_status(case, unsettled=unsettled or ""),
-            retries_total=retries_planned(case, RetryRules.from_json(case.rules)),
-            access=str(getattr(case, "access", None) or "").removeprefix("access_"),
-        )
+def case_row(case: RecoveryCase) -> CaseRow:
+    """Return what the list shows of a case selected by `filtered_cases`; no query."""
+    unsettled: str | None = getattr(case, "unsettled", None)
+    return CaseRow(
+        case=case,
+        customer=payer_of(case),
+        shown=shown_status(case, unsettled=unsettled or ""),
+        retries_total=retries_planned(case, RetryRules.from_json(case.rules)),
+        access=str(getattr(case, "access", None) or "").removeprefix("access_"),
+    )
