@@ -25,6 +25,10 @@ class EmailTaken(ValueError):
     """A user with this email exists already."""
 
 
+class AccountConflict(ValueError):
+    """A Stripe account cannot become this merchant's; the text says why."""
+
+
 def record_audit(
     *,
     merchant: Merchant,
@@ -65,6 +69,63 @@ def create_merchant(
     )
     user = User.objects.create_user(address, password)
     return Membership.objects.create(merchant=merchant, user=user, role=Role.OWNER)
+
+
+def attach_account(
+    *,
+    merchant: Merchant,
+    stripe_account_id: str,
+    livemode: bool,
+    is_connected: bool,
+    user: User | None,
+    now: dt.datetime,
+) -> None:
+    """Tie a merchant to its Stripe account, for the first time or again. Only the id is kept.
+
+    Raises:
+        AccountConflict: it has another account already, or the account another merchant.
+    """
+    with transaction.atomic(durable=True):
+        locked = Merchant.objects.select_for_update().get(pk=merchant.pk)
+        if locked.stripe_account_id not in ("", stripe_account_id):
+            raise AccountConflict(
+                f"{locked.name} belongs to {locked.stripe_account_id}; its history would mix."
+            )
+        others = Merchant.objects.for_account(account_id=stripe_account_id, livemode=livemode)
+        if others.exclude(pk=merchant.pk).exists():
+            raise AccountConflict(f"{stripe_account_id} belongs to another merchant already.")
+        for row in (locked, merchant):
+            row.stripe_account_id, row.livemode = stripe_account_id, livemode
+            row.is_connected, row.detached_at = is_connected, None
+        locked.save(update_fields=["stripe_account_id", "livemode", "is_connected", "detached_at"])
+        record_audit(
+            merchant=locked,
+            user=user,
+            action="stripe.connected",
+            subject=stripe_account_id,
+            at=now,
+        )
+
+
+def save_preferences(
+    *, merchant: Merchant, time_zone: str, locale: str, user: User, now: dt.datetime
+) -> bool:
+    """Keep a merchant's zone and locale; True where the zone is another than before.
+
+    Whoever keeps figures by day must count them anew then: call it in their transaction.
+    """
+    locked = Merchant.objects.select_for_update().get(pk=merchant.pk)
+    before: dict[str, object] = {"time_zone": locked.time_zone, "locale": locked.locale}
+    after: dict[str, object] = {"time_zone": time_zone, "locale": locale}
+    if before == after:
+        return False
+    for row in (locked, merchant):
+        row.time_zone, row.locale = time_zone, locale
+    locked.save(update_fields=["time_zone", "locale"])
+    record_audit(
+        merchant=locked, user=user, action="preferences.save", at=now, before=before, after=after
+    )
+    return before["time_zone"] != time_zone
 
 
 def set_charging(*, merchant: Merchant, on: bool, user: User, now: dt.datetime) -> bool:
@@ -117,10 +178,12 @@ def set_charging_of_all(*, on: bool, reason: str, by: str, now: dt.datetime) -> 
     return True
 
 
-def set_attached(*, merchant: Merchant, attached: bool, now: dt.datetime) -> None:
+def set_attached(
+    *, merchant: Merchant, attached: bool, now: dt.datetime, user: User | None = None
+) -> None:
     """Note that a connected account took our access back, or gave it again."""
     action = "merchant.attached" if attached else "merchant.detached"
-    _note_since("detached_at", not attached, action, merchant=merchant, now=now)
+    _note_since("detached_at", not attached, action, merchant=merchant, now=now, user=user)
 
 
 def note_refused(*, merchant: Merchant, refused: bool, now: dt.datetime) -> None:
@@ -133,13 +196,19 @@ def note_refused(*, merchant: Merchant, refused: bool, now: dt.datetime) -> None
 
 
 def _note_since(
-    field: str, holds: bool, action: str, *, merchant: Merchant, now: dt.datetime
+    field: str,
+    holds: bool,
+    action: str,
+    *,
+    merchant: Merchant,
+    now: dt.datetime,
+    user: User | None = None,
 ) -> None:
     """Keep since when something holds, None if it does not; what was noted already stays."""
     with transaction.atomic():
         changed = Merchant.objects.filter(pk=merchant.pk, **{f"{field}__isnull": holds})
         if changed.update(**{field: now if holds else None}):
-            record_audit(merchant=merchant, user=None, action=action, at=now)
+            record_audit(merchant=merchant, user=user, action=action, at=now)
 
 
 def note_alive(*, real_now: dt.datetime, now: dt.datetime) -> None:

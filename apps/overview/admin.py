@@ -1,4 +1,4 @@
-"""The operator's view of signs of life and of what beat sends."""
+"""The operator's view of signs of life, of what beat sends and of what merchants looked at."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from django_celery_beat.admin import PeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 
 from apps.accounts.admin import ReadOnlyAdmin
-from apps.overview.models import Heartbeat, InvariantCheck
+from apps.overview.models import Heartbeat, InvariantCheck, SetupNote
 
 if TYPE_CHECKING:
     LibraryAdmin = admin.ModelAdmin[Any]
@@ -72,3 +72,10 @@ class InvariantCheckAdmin(ReadOnlyAdmin):
     @admin.display(boolean=True, description="Holds")
     def holds(self, check: InvariantCheck) -> bool:
         return check.broken == 0
+
+
+@admin.register(SetupNote)
+class SetupNoteAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "key", "said_by", "said_at"]
+    search_fields = ["merchant__name", "key", "said_by"]
+    list_select_related = ["merchant"]

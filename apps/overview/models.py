@@ -1,8 +1,11 @@
-"""Signs of life of the processes that work without anybody watching."""
+"""Signs of life of the processes that work without anybody watching; what somebody looked at."""
 
 import datetime as dt
+from typing import Self
 
 from django.db import models
+
+from apps.accounts.models import Merchant
 
 # How often a living process says so, and how long that is believed.
 HEARTBEAT_SECONDS = 5
@@ -37,3 +40,27 @@ class InvariantCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.broken}"
+
+
+class SetupNoteQuerySet(models.QuerySet["SetupNote"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+
+class SetupNote(models.Model):
+    """Somebody of a merchant says that a point of the set-up is done, or not wanted."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="setup_notes")
+    key = models.CharField(max_length=32, help_text="Of dunning.setup, or “import”.")
+    said_by = models.CharField(max_length=254)
+    said_at = models.DateTimeField()
+
+    objects = SetupNoteQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "key"], name="setup_note_unique_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.merchant}"

@@ -36,6 +36,22 @@ def check_key() -> AccountInfo:
     )
 
 
+READS = (
+    "Charges",
+    "Customers",
+    "Events",
+    "Invoices",
+    "PaymentIntents",
+    "Products",
+    "Subscriptions",
+    "Webhook endpoints",
+)
+"""What the key must be able to read; `missing_permissions` tries each."""
+
+WRITES = ("Checkout Sessions", "Customers", "Invoices", "Subscriptions", "Webhook endpoints")
+"""What it must be able to change. No harmless call could tell."""
+
+
 def missing_permissions(*, account: StripeAccount) -> tuple[str, ...]:
     """Name what the key may not read, by trying a list of one of each."""
     v1 = stripe_client().v1

@@ -22,7 +22,8 @@ Counter = Callable[[Merchant], QuerySet[Any]]
 class Page:
     """One entry. `key` is its letter after "g"; `counter` names a count registered by an app.
 
-    `also` begins addresses of pages that belong to it without standing below it.
+    `also` begins addresses of pages that belong to it without standing below it. `alone` is for a
+    page whose address others stand below.
     """
 
     label: str | Promise
@@ -30,6 +31,7 @@ class Page:
     key: str = ""
     counter: str = ""
     also: str = ""
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Section:
     pages: Sequence[Page] = field(default_factory=tuple)
 
 
-HOME = Page(_("Home"), "overview:home", "h")
+HOME = Page(_("Home"), "overview:home", "h", alone=True)
 
 SECTIONS = (
     Section(
@@ -68,12 +70,15 @@ SECTIONS = (
         _("Settings"),
         "cog-6-tooth",
         (
+            Page(_("Overview"), "overview:settings", "o", alone=True),
             Page(_("Customer payments"), "customer_payments:settings", "c"),
             Page(_("Retry settings"), "retry_settings:settings", "e"),
             Page(_("Emails"), "emails:list", "m"),
             Page(_("Branding"), "branding:settings", "b"),
             Page(_("Webhooks"), "outgoing:list", "w"),
             Page(_("Access API"), "api_tokens:list", "i"),
+            Page(_("Stripe"), "overview:stripe", also="/setup/"),
+            Page(_("Preferences"), "overview:preferences", "p"),
             Page(_("Activity"), "overview:activity"),
         ),
     ),
@@ -110,9 +115,9 @@ def links(section: Section, *, path: str, counted: Mapping[str, int]) -> list[Li
 
 
 def link(page: Page, *, path: str, number: int = 0) -> Link:
-    """Return one entry; Home is the current one only at its own address."""
+    """Return one entry."""
     url = reverse(page.url_name)
     count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
     places = (url, page.also) if page.also else (url,)
-    is_current = path == url if page is HOME else path.startswith(places)
+    is_current = path == url if page.alone else path.startswith(places)
     return Link(page.label, url, page.key, count, is_current)

@@ -20,6 +20,7 @@ PAGES = {
 PLACES = {
     "failed_payments": "payments?status%5B0%5D=failed",
     "revenue_recovery": "revenue_recovery",
+    "customer_mails": "settings/billing/automatic",
 }
 
 

@@ -227,6 +227,9 @@ CELERY_BEAT_SCHEDULE = loop.beat_schedule(LOOP_INTERVAL_SECONDS)
 GATEWAY_STRIPE_KEY = env.str("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+# A platform's own: with its client id ("ca_...") merchants connect by one button.
+STRIPE_CONNECT_CLIENT_ID = env.str("STRIPE_CONNECT_CLIENT_ID", default="")
+STRIPE_CONNECT_BASE = "https://connect.stripe.com"
 STRIPE_API_VERSION = "2026-08-26.dahlia"
 # Whether what is read from Stripe is kept for dj-stripe's tables (rebuild and the admin).
 MIRROR_STRIPE = env.bool("MIRROR_STRIPE", default=True)

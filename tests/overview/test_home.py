@@ -86,14 +86,28 @@ def test_recently_recovered_are_the_five_newest(client, merchant):
 
 
 def test_empty_is_honest(client, merchant):
+    page = text(client.get(HOME))
+
+    assert "At risk now \N{EN DASH} 0 cases" in page
+    assert "No failed payments. Next check: with the next Stripe event." in page
+
+
+def test_the_steps_stand_there_until_stripe_is_connected(client, merchant):
     merchant.stripe_account_id = ""
     merchant.save()
 
     page = text(client.get(HOME))
 
-    assert "At risk now \N{EN DASH} 0 cases" in page
-    assert "No failed payments. Next check: with the next Stripe event." in page
     assert "Stripe is not connected yet" in page
+    assert "1. Connect Stripe Next" in page
+    assert "4. Choose settings Later" in page
+    assert "At risk now" not in page
+
+
+def test_a_connected_store_is_told_how_far_its_set_up_is(client, merchant):
+    page = text(client.get(HOME))
+
+    assert "Set up: 1 of 4 steps done. Go on" in page
 
 
 def test_what_is_wrong_stands_above_the_cases(client, merchant):

@@ -14,8 +14,8 @@ from tests.web.test_design_rules import FORBIDDEN
 
 pytestmark = pytest.mark.django_db
 
-# A file, and a mail with the styles that mail programs want.
-NOT_OURS = {"analytics:csv", "emails:preview"}
+# A file, a mail with the styles that mail programs want, and the way back from Stripe.
+NOT_OURS = {"analytics:csv", "emails:preview", "overview:connected"}
 PAGES = [
     name
     for name, rule in RULES.items()

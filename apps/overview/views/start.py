@@ -17,6 +17,8 @@ from apps.integrations.queries import switched_off
 from apps.overview import queries
 from apps.overview.knowing import known
 from apps.overview.metrics import exposition
+from apps.overview.setup import setup_of
+from apps.overview.views.setup import steps_context
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.figures import figures
 from apps.recovery.queries.listing import CaseFilters, filtered_cases
@@ -36,6 +38,10 @@ LOOKED_AT = 200
 def home(request: MerchantRequest) -> HttpResponse:
     """Show what needs somebody today, what is coming and what came back."""
     merchant, now = request.merchant, clock.now()
+    importing = import_progress(merchant)
+    setup = setup_of(merchant, progress=importing)
+    if not merchant.stripe_account_id:
+        return render(request, "overview/home.html", steps_context(request, setup))
     local = Locality(merchant.zone, merchant.locale, now)
     found = figures(
         merchant=merchant,
@@ -55,7 +61,8 @@ def home(request: MerchantRequest) -> HttpResponse:
     rows = [case_row(case) for case in shown]
     context = {
         "figures": found,
-        "importing": import_progress(merchant),
+        "importing": importing,
+        "setup": setup,
         "webhooks_off": switched_off(merchant=merchant),
         "attention": _weightiest(rows, by_weight),
         "attention_total": len(waiting),

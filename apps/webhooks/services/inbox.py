@@ -70,15 +70,17 @@ def replay_events(
     event_ids: Iterable[str] = (),
     quarantined: bool = False,
     since: dt.datetime | None = None,
+    of: QuerySet[InboxEvent] | None = None,
 ) -> int:
     """Put kept events back into the queue and answer how many; at least one choice is needed.
 
-    `event_ids` are Stripe's; `since` counts from when we received them. Bodies stay as they came.
+    `event_ids` are Stripe's; `since` counts from when we received them; `of` are those to choose
+    from, else everybody's. Bodies stay as they came.
 
     Raises:
         ValueError: nothing was chosen.
     """
-    rows = InboxEvent.objects.all()
+    rows = InboxEvent.objects.all() if of is None else of
     ids = list(event_ids)
     if not (ids or quarantined or since):
         raise ValueError("Choose events by id, by time, or the quarantined ones.")

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps import clock
 from apps.accounts.models import Merchant
-from apps.accounts.services import record_audit
+from apps.accounts.services import AccountConflict, attach_account
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import AccessDenied, GatewayError
 from apps.stripe_gateway.event_types import EVENT_TYPES
@@ -105,29 +105,17 @@ class Command(BaseCommand):
         merchant = Merchant.objects.filter(pk=merchant_id).first()
         if merchant is None:
             raise CommandError(f"There is no merchant {merchant_id}.")
-        if merchant.stripe_account_id not in ("", own.stripe_account_id):
-            raise CommandError(
-                f"{merchant.name} belongs to {merchant.stripe_account_id}; its history would mix."
+        try:
+            attach_account(
+                merchant=merchant,
+                stripe_account_id=own.stripe_account_id,
+                livemode=own.livemode,
+                is_connected=own.is_connected,
+                user=None,
+                now=clock.now(),
             )
-        others = Merchant.objects.for_account(
-            account_id=own.stripe_account_id, livemode=own.livemode
-        ).exclude(pk=merchant.pk)
-        if others.exists():
-            raise CommandError(f"{own.stripe_account_id} belongs to another merchant already.")
-        merchant.stripe_account_id = own.stripe_account_id
-        merchant.livemode = own.livemode
-        merchant.is_connected = own.is_connected
-        merchant.detached_at = None
-        merchant.save(
-            update_fields=["stripe_account_id", "livemode", "is_connected", "detached_at"]
-        )
-        record_audit(
-            merchant=merchant,
-            user=None,
-            action="stripe.connected",
-            subject=own.stripe_account_id,
-            at=clock.now(),
-        )
+        except AccountConflict as conflict:
+            raise CommandError(str(conflict)) from conflict
         self.stdout.write(f"{merchant.name} is connected.")
 
     def _create_endpoint(self, url: str, *, connect: bool) -> None:
