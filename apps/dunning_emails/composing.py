@@ -82,6 +82,7 @@ def case_values(*, cases: Sequence[RecoveryCase], now: dt.datetime) -> dict[str,
         "next_try": _next_try(case, zone=zone, now=now),
         "access": _access(case),
         "date": day(case.failed_at),
+        "due": "",
         "end": f"Otherwise we stop trying on {day(end)}." if end else "",
         "backup": _backup(case),
     }

@@ -13,7 +13,7 @@ from apps.dunning.codes import lookup
 from apps.dunning.facts import CaseFacts
 from apps.dunning.forecast import course
 from apps.dunning.mails.facts import Address, MailFacts, Need, Sent
-from apps.dunning.mails.kinds import CHASE, SAYS_FAILED, MailKind
+from apps.dunning.mails.kinds import CAPPED, CHASE, MailKind
 from apps.dunning.mails.rules import MailRules
 from apps.dunning.rules import RetryRules
 from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
@@ -153,10 +153,10 @@ def ends_at(*, case: RecoveryCase, facts: CaseFacts | None, now: dt.datetime) ->
 
 
 def to_person(*, merchant: Merchant, person: str, now: dt.datetime) -> tuple[dt.datetime, ...]:
-    """Give the times of the mails about failures that one person got lately."""
+    """Give the times of the mails that count for the week's cap, of those one person got lately."""
     rows = (
         Mail.objects.for_merchant(merchant)
-        .filter(person=person, kind__in=SAYS_FAILED, sent_at__gt=now - MEMORY)
+        .filter(person=person, kind__in=CAPPED, sent_at__gt=now - MEMORY)
         .values_list("sent_at", flat=True)
     )
     return tuple(at for at in rows if at is not None)

@@ -36,6 +36,7 @@ def sample_values(
         "next_try": tries if why == "funds" else "",
         "access": "Your access to Studio Membership is paused until then; your progress is kept.",
         "date": "Nov 23",
+        "due": "due on Nov 23",
         "end": "Otherwise we stop trying on Dec 14.",
         "backup": "",
     }

@@ -3,7 +3,7 @@
 from celery import current_app, shared_task
 
 from apps import clock
-from apps.dunning_emails.services import alerts, handing, sending, upcoming, visits
+from apps.dunning_emails.services import alerts, handing, invoices, sending, upcoming, visits
 
 BATCH_SECONDS = 20.0
 """How long one worker sends at a stretch before others get their turn."""
@@ -30,3 +30,9 @@ def send_due_mails(**_: object) -> None:
 def plan_renewals(**_: object) -> None:
     """Look for renewals that come near, where merchants announce them."""
     upcoming.plan_renewals(now=clock.now())
+
+
+@shared_task(name="dunning_emails.plan_invoices")
+def plan_invoices(**_: object) -> None:
+    """Look for sent invoices whose next mail nobody planned yet."""
+    invoices.plan_invoices(now=clock.now())

@@ -114,6 +114,7 @@ class InvoiceFacts:
     product_id: str = ""
     hosted_invoice_url: str = ""
     due_at: dt.datetime | None = None
+    finalized_at: dt.datetime | None = None
     paid_at: dt.datetime | None = None
     given_up_at: dt.datetime | None = None  # voided, else marked uncollectible
     paid_out_of_band: bool = False

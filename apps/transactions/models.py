@@ -22,6 +22,10 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         """Select payments whose last try failed and that are not paid yet."""
         return self.filter(status__in=Transaction.FAILED_STATUSES)
 
+    def sent_and_open(self) -> Self:
+        """Select invoices that wait to be paid by hand."""
+        return self.filter(is_sent=True, invoice_status="open", finalized_at__isnull=False)
+
 
 class Transaction(models.Model):
     """One payment the customer owes: an invoice, or a charge without one.
@@ -85,6 +89,11 @@ class Transaction(models.Model):
     is_after_trial = models.BooleanField(
         default=False, help_text="The first payment after a trial: no renewal, in no failure rate."
     )
+    is_sent = models.BooleanField(
+        default=False, help_text="Sent to the customer to be paid by hand (send_invoice)."
+    )
+    finalized_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Of a sent invoice.")
     is_processing = models.BooleanField(default=False, help_text="A bank debit is under way.")
     needs_confirmation = models.BooleanField(default=False, help_text="Waits for 3-D Secure.")
     is_paid_elsewhere = models.BooleanField(default=False)
@@ -143,6 +152,11 @@ class Transaction(models.Model):
                 fields=["merchant", "next_try_at"],
                 condition=Q(next_try_at__isnull=False),
                 name="transaction_by_next_try",
+            ),
+            models.Index(
+                fields=["merchant", "finalized_at"],
+                condition=Q(is_sent=True, invoice_status="open"),
+                name="transaction_sent_open",
             ),
         ]
 

@@ -168,6 +168,9 @@ def _invoice_columns(merchant: Merchant, invoice: InvoiceFacts) -> dict[str, obj
         "is_first_purchase": invoice.billing_reason == "subscription_create"
         and (subscription is None or subscription.status in FIRST_PURCHASE),
         "is_after_trial": _is_after_trial(invoice),
+        "is_sent": invoice.collection_method == "send_invoice",
+        "finalized_at": invoice.finalized_at or invoice.created_at,
+        "due_at": invoice.due_at,
         "is_processing": invoice.processing,
         "needs_confirmation": invoice.requires_action,
         "is_paid_elsewhere": invoice.paid_out_of_band,

@@ -7,7 +7,7 @@ from apps import clock
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import create_merchant
 from apps.customer_payments.services import save_settings
-from apps.dunning.mails.kinds import AVAILABLE, MailKind
+from apps.dunning.mails.kinds import AVAILABLE, OF_INVOICES, MailKind
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning_emails.services.settings import save_settings as save_email_settings
 from apps.dunning_emails.services.settings import switch_kind
@@ -17,6 +17,7 @@ from apps.stripe_gateway.errors import AccessDenied
 from sandbox.demo.plan import EMAIL, MERCHANT, PASSWORD
 
 RULES = replace(RECOMMENDED, debits_recurring=True)
+ABOUT_NO_FAILURE = (MailKind.RENEWAL, *OF_INVOICES)
 
 
 def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> None:
@@ -59,7 +60,7 @@ def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> Non
 
 def _write_mails(merchant: Merchant, *, owner: User, now: dt.datetime) -> None:
     """Switch on every mail about failures; for a new merchant they are off."""
-    for kind in (kind for kind in AVAILABLE if kind != MailKind.RENEWAL):
+    for kind in (kind for kind in AVAILABLE if kind not in ABOUT_NO_FAILURE):
         switch_kind(merchant=merchant, kind=kind, on=True, user=owner, now=now)
     save_email_settings(
         merchant=merchant,

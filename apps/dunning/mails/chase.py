@@ -121,7 +121,7 @@ def _moment(
     if silent_until is not None and silent_until > at:
         at, why = silent_until, "A silent try is due first."
     if step.kind != MailKind.CONFIRM:
-        free = _free_for_person(facts.to_person, rules=rules, at=max(at, now))
+        free = free_for_person(facts.to_person, rules=rules, at=max(at, now))
         if free > max(at, now):
             at, why = free, "Not more emails to one person in a week."
     awake = after_the_night(
@@ -149,7 +149,7 @@ def _silent_until(
     return min(facts.next_try_at + AFTER_A_TRY, told_by) if soon else None
 
 
-def _free_for_person(times: tuple[datetime, ...], *, rules: MailRules, at: datetime) -> datetime:
+def free_for_person(times: tuple[datetime, ...], *, rules: MailRules, at: datetime) -> datetime:
     """Return the first moment from `at` on when one more mail keeps the week's cap and the gap."""
     recent = sorted(time for time in times if time > at - WEEK)
     if recent:

@@ -37,8 +37,14 @@ CHASE = (
 )
 """Mails of a case's sequence: one after the other, capped and bundled; none after it is paid."""
 
+OF_INVOICES = (MailKind.INVOICE_SENT, MailKind.INVOICE_REMINDER)
+"""Mails about invoices that customers pay by hand; none after one is paid or given up."""
+
 SAYS_FAILED = frozenset({*CHASE, MailKind.ACCESS_REVOKED})
 """Mails that may never arrive after the payment is known to be made."""
+
+CAPPED = SAYS_FAILED | {MailKind.INVOICE_REMINDER}
+"""Mails that count where one person gets only so many in a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ KINDS: Mapping[MailKind, KindInfo] = MappingProxyType(
         ),
         MailKind.CONFIRM_REMINDER: KindInfo(
             "Confirmation reminder",
-            "On the days chosen under 3-D Secure",
+            "On the days chosen below, while it is not confirmed",
             "Customers whose bank still waits",
             "Reminders if 3D Secure is not completed",
         ),
@@ -137,14 +143,14 @@ KINDS: Mapping[MailKind, KindInfo] = MappingProxyType(
         ),
         MailKind.INVOICE_SENT: KindInfo(
             "Invoice",
-            "When an invoice is sent to be paid by hand",
-            "Customers with sent invoices",
+            "When an invoice that is paid by hand is finalized",
+            "Customers who pay their invoices themselves",
             "Email finalized invoices to customers",
         ),
         MailKind.INVOICE_REMINDER: KindInfo(
             "Invoice reminder",
-            "On the days chosen under sent invoices",
-            "Customers with unpaid sent invoices",
+            "On the days chosen below, while it is not paid",
+            "Customers whose sent invoice is open",
             "Send reminders for unpaid one-off invoices",
         ),
         MailKind.NEW_LINK: KindInfo(
@@ -166,5 +172,7 @@ AVAILABLE = (
     MailKind.RECOVERED,
     MailKind.CANCELED,
     MailKind.RENEWAL,
+    MailKind.INVOICE_SENT,
+    MailKind.INVOICE_REMINDER,
 )
 """What can be switched on, in the order of the list."""

@@ -29,6 +29,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "next_try": "When it is tried again by itself (a sentence, or nothing)",
         "access": "What became of their access (a sentence, or nothing)",
         "date": "The day the mail is about: failed, due, renewed, running out",
+        "due": "When an invoice is due, in words: “due on Dec 3”, “due today”, “due since Dec 3”",
         "end": "When the recovery ends (a sentence, or nothing)",
         "backup": "Which backup card was charged (a sentence, or nothing)",
     }
@@ -151,15 +152,15 @@ TEXTS: Mapping[MailKind, Words] = MappingProxyType(
         ),
         MailKind.INVOICE_SENT: Words(
             "Your invoice {invoice} from {store}",
-            "{amount}, due on {date}",
-            _HELLO + "here is your invoice {invoice} for {offer}: {amount}, due on {date}.",
+            "{amount}, {due}",
+            _HELLO + "here is your invoice {invoice} for {offer}: {amount}, {due}.\n\n"
+            "The button leads to a secure page on which you can see, keep and pay it.",
             "See and pay the invoice",
         ),
         MailKind.INVOICE_REMINDER: Words(
-            "Your invoice {invoice} from {store}",
-            "{amount}, due on {date}",
-            _HELLO
-            + "a reminder of your invoice {invoice} for {offer}: {amount}, due on {date}.\n\n"
+            "Reminder: your invoice {invoice} from {store}",
+            "{amount}, {due}",
+            _HELLO + "a reminder of your invoice {invoice} for {offer}: {amount}, {due}.\n\n"
             "If you have paid it in the meantime, please ignore this email.",
             "See and pay the invoice",
         ),

@@ -1,5 +1,6 @@
 """What reaches the customer: the payment link and the mails."""
 
+from apps.dunning_emails.services.invoices import plan_invoice
 from apps.dunning_emails.services.links import (
     admit,
     find_link,
@@ -15,6 +16,7 @@ __all__ = [
     "ask_for_new_link",
     "find_link",
     "make_link",
+    "plan_invoice",
     "react_to",
     "revoke_links",
     "settle_visit",

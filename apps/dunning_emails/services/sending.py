@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps import logs
 from apps.dunning.mails.chase import Silence, Step, Write, next_mail
-from apps.dunning.mails.kinds import CHASE, SAYS_FAILED, MailKind
+from apps.dunning.mails.kinds import CHASE, OF_INVOICES, SAYS_FAILED, MailKind
 from apps.dunning.mails.single import access_mail
 from apps.dunning_emails.composing import case_rows, case_values, look_of, words_of
 from apps.dunning_emails.facts import (
@@ -23,7 +23,7 @@ from apps.dunning_emails.facts import (
 )
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.rendering import Rendered, render_mail
-from apps.dunning_emails.services import alerts, upcoming
+from apps.dunning_emails.services import alerts, invoices, upcoming
 from apps.dunning_emails.services.bundling import bundle
 from apps.dunning_emails.services.handing import AGAIN, hand_over, put_back
 from apps.dunning_emails.services.messages import message_of, target_of
@@ -126,6 +126,8 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
         return _send_made(mail, alerts.compose(mail=mail, now=now), line=line, now=now)
     if mail.kind == MailKind.RENEWAL:
         return _send_made(mail, upcoming.compose(mail=mail, now=now), line=line, now=now)
+    if mail.kind in OF_INVOICES:
+        return _send_of_invoice(mail, line=line, now=now)
     case = mail.case
     if case is None:
         _put_off(mail, Silence("gone", "There is nothing it could be about."), now=now)
@@ -177,6 +179,21 @@ def _send_made(
     return hand_over(mail=mail, message=message, line=line, now=now)
 
 
+def _send_of_invoice(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
+    """Send a mail about a sent invoice, if Stripe says just now that it is still to be paid."""
+    try:
+        made = invoices.compose(mail=mail, now=now)
+    except GatewayError:
+        put_back(mail, due_at=now + AGAIN, why="Stripe could not be asked whether it is paid.")
+        return False
+    if not isinstance(made, tuple):
+        _put_off(mail, made, now=now)
+        return False
+    has_left = _send_made(mail, made, line=line, now=now)
+    invoices.plan_after(mail=mail, now=now)
+    return has_left
+
+
 def _is_fresh(case: RecoveryCase, now: dt.datetime) -> bool:
     return case.checked_at is not None and now - case.checked_at < FRESH
 
@@ -206,5 +223,9 @@ def _put_off(mail: Mail, decision: Write | Silence, *, now: dt.datetime) -> None
         return
     why = decision.text if isinstance(decision, Silence) else "Another email goes first."
     mine.update(status=Status.DROPPED, why=why[:300], lease_until=None)
-    if isinstance(decision, Write) and mail.case is not None:
+    if not isinstance(decision, Write):
+        return
+    if mail.kind in OF_INVOICES:
+        invoices.plan_after(mail=mail, now=now)
+    elif mail.case is not None:
         plan_sequence(case=mail.case, now=now)

@@ -86,6 +86,7 @@ def invoice_facts(
         product_id=product_id,
         hosted_invoice_url=text(answer, "hosted_invoice_url"),
         due_at=moment(answer, "due_date"),
+        finalized_at=moment(answer, "status_transitions", "finalized_at"),
         paid_at=moment(answer, "status_transitions", "paid_at"),
         given_up_at=moment(answer, "status_transitions", "voided_at")
         or moment(answer, "status_transitions", "marked_uncollectible_at"),

@@ -102,6 +102,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "is_sent",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Sent to the customer to be paid by hand (send_invoice).",
+                    ),
+                ),
+                ("finalized_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "due_at",
+                    models.DateTimeField(blank=True, help_text="Of a sent invoice.", null=True),
+                ),
+                (
                     "is_processing",
                     models.BooleanField(default=False, help_text="A bank debit is under way."),
                 ),
@@ -196,6 +208,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("next_try_at__isnull", False)),
                         fields=["merchant", "next_try_at"],
                         name="transaction_by_next_try",
+                    ),
+                    models.Index(
+                        condition=models.Q(("invoice_status", "open"), ("is_sent", True)),
+                        fields=["merchant", "finalized_at"],
+                        name="transaction_sent_open",
                     ),
                 ],
                 "constraints": [

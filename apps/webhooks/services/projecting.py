@@ -9,6 +9,7 @@ from apps.accounts.models import Merchant
 from apps.analytics import services as analytics
 from apps.customers import services as customers
 from apps.dunning.facts import Method
+from apps.dunning_emails import services as dunning_emails
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase, Try
 from apps.stripe_gateway import client as gateway
@@ -82,6 +83,8 @@ def project_invoice_read(
     )
     if payment is not None:
         analytics.mark_moments(merchant=merchant, moments=[payment.at, invoice.created_at])
+        if payment.is_sent and source != RecoveryCase.Source.IMPORT:
+            dunning_emails.plan_invoice(row=payment, now=now)
     if case is not None:
         analytics.mark_case(case=case)
     if invoice.subscription_id and (
