@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Max, Q
+from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
 from apps.dunning.mails.kinds import AVAILABLE, KINDS, KindInfo, MailKind
@@ -76,6 +77,42 @@ def _row(kind: MailKind, row: MailTemplate | None, figures: Mapping[str, object]
         opened=opened or None,
         recovered=int(str(figures.get("recovered") or 0)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTo:
+    """A mail to one customer: planned (`is_planned`, `at` when), or gone.
+
+    `state` says in words how it stands; `case_id` is the case it is about, if it is about one.
+    """
+
+    title: str
+    state: str
+    at: dt.datetime
+    is_planned: bool
+    case_id: int | None
+
+
+def written_to(*, merchant: Merchant, person: str, limit: int = 25) -> list[WrittenTo]:
+    """Return the mails to a customer, what is planned first, then the newest; one query."""
+    rows = (
+        Mail.objects.for_merchant(merchant)
+        .filter(person=person, kind__in=list(KINDS))
+        .filter(Q(status__in=(*Mail.GONE, Mail.Status.SCHEDULED)))
+        .annotate(when=Coalesce("sent_at", "bundle__sent_at", "due_at"))
+        .annotate(is_planned=Q(status=Mail.Status.SCHEDULED))
+        .order_by("-is_planned", "-when", "-pk")[:limit]
+    )
+    return [
+        WrittenTo(
+            title=KINDS[MailKind(row.kind)].title,
+            state=row.get_delivery_display() if row.delivery else row.get_status_display(),
+            at=row.when,
+            is_planned=row.is_planned,
+            case_id=row.case_id,
+        )
+        for row in rows
+    ]
 
 
 def template_of(*, merchant: Merchant, kind: MailKind) -> MailTemplate:

@@ -115,6 +115,47 @@ class TestTheSections:
         assert self.post(client, "confirm", confirm_days=days).status_code == 422
         assert not EmailSettings.objects.exists()
 
+    def test_reminders_of_sent_invoices_follow_the_days(self, client, owner):
+        answer = self.post(client, "invoices", days_before="14, 2", on_the_day="on", days_after="5")
+
+        assert answer.status_code == 302
+        assert EmailSettings.objects.get().invoice_days == [-14, -2, 0, 5]
+        page = client.get(address("list")).content.decode()
+        assert "One-off and sent invoices" in page
+        assert 'value="14, 2"' in page
+
+    def test_no_reminder_of_sent_invoices_may_be_wanted(self, client, owner):
+        assert self.post(client, "invoices", days_before="", days_after="").status_code == 302
+        assert EmailSettings.objects.get().invoice_days == []
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"days_before": "x"},
+            {"days_before": "0"},
+            {"days_before": "61"},
+            {"days_before": "3, 3"},
+            {"days_before": "1,2,3,4,5,6"},
+            {"days_after": "29"},
+            {"days_after": "-3"},
+        ],
+    )
+    def test_wrong_days_of_sent_invoices_are_refused_and_kept(self, client, owner, given):
+        answer = self.post(client, "invoices", **given)
+
+        assert answer.status_code == 422
+        (typed,) = given.values()
+        assert f'value="{typed}"' in answer.content.decode()
+        assert not EmailSettings.objects.exists()
+
+    @pytest.mark.parametrize("kind", ["invoice_sent", "invoice_reminder"])
+    def test_stripes_own_mail_about_invoices_is_noted(self, client, owner, kind):
+        assert "is ticked as on" not in client.get(address("list")).content.decode()
+
+        client.post(address("stripe", kind), {"on": "1"})
+
+        assert "is ticked as on" in client.get(address("list")).content.decode()
+
     @pytest.mark.parametrize(
         ("link", "status"),
         [

@@ -11,6 +11,7 @@ from apps import clock
 from apps.customers.models import PaymentMethod
 from tests.accounts.factories import MembershipFactory
 from tests.customers.factories import CustomerFactory
+from tests.dunning_emails.factories import MailFactory
 from tests.recovery.factories import CaseFactory, TryFactory
 from tests.subscriptions.factories import SubscriptionFactory
 from tests.transactions.factories import TransactionFactory
@@ -126,11 +127,38 @@ def test_shows_money_cards_cases_access_and_payments(client, merchant, customer)
     assert "Failed 4 of 4 tries used" in shown
 
 
+def test_shows_the_mails_planned_and_sent_to_them_alone(client, merchant, customer):
+    case = CaseFactory(merchant=merchant, stripe_customer_id=customer.stripe_customer_id)
+    hers = {"case": case, "person": customer.stripe_customer_id}
+    MailFactory(**hers, status="sent", sent_at=NOW, step="failed_1")
+    MailFactory(**hers, status="sent", sent_at=NOW, step="failed_2", delivery="bounced")
+    MailFactory(**hers, status="dropped", step="failed_3", kind="failed_3")
+    MailFactory(
+        merchant=merchant,
+        case=None,
+        about="invoice:in_1",
+        person=customer.stripe_customer_id,
+        step="reminder_+3",
+        kind="invoice_reminder",
+        due_at=NOW + dt.timedelta(days=3),
+    )
+    MailFactory(case=case, person="cus_other", step="final_notice", kind="final_notice")
+
+    shown = page(client, customer)
+
+    assert "Invoice reminder Planned Nov 25" in shown
+    assert "Payment failed 1 Sent Nov 22" in shown
+    assert "Payment failed 1 Came back Nov 22" in shown
+    assert "Payment failed 3" not in shown
+    assert "Final notice" not in shown
+
+
 def test_somebody_without_anything_has_a_page_too(client, merchant, customer):
     shown = page(client, customer)
 
     assert "No card on file" in shown
     assert "No payment of this customer has failed." in shown
+    assert "Recoup has not written to this customer." in shown
 
 
 def test_costs_few_queries_however_much_there_is(

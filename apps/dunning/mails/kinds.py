@@ -37,6 +37,9 @@ CHASE = (
 )
 """Mails of a case's sequence: one after the other, capped and bundled; none after it is paid."""
 
+OF_3DS = (MailKind.CONFIRM, MailKind.CONFIRM_REMINDER)
+"""Mails about payments that wait for the customer's word to their bank."""
+
 OF_INVOICES = (MailKind.INVOICE_SENT, MailKind.INVOICE_REMINDER)
 """Mails about invoices that customers pay by hand; none after one is paid or given up."""
 

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
-from apps.dunning.mails.kinds import AVAILABLE, KINDS, MailKind
+from apps.dunning.mails.kinds import AVAILABLE, KINDS, OF_3DS, OF_INVOICES, MailKind
 from apps.dunning_emails import queries
 from apps.dunning_emails.facts import settings_of
-from apps.dunning_emails.forms import AlertsForm, CalmForm, ConfirmForm, TargetForm
+from apps.dunning_emails.forms import AlertsForm, CalmForm, ConfirmForm, InvoicesForm, TargetForm
 from apps.dunning_emails.forms.emails import VersionedForm
 from apps.dunning_emails.services import delivery
 from apps.dunning_emails.services import settings as services
@@ -25,6 +25,7 @@ from apps.web.htmx import wants_fragment
 
 SECTIONS: dict[str, type[VersionedForm]] = {
     "confirm": ConfirmForm,
+    "invoices": InvoicesForm,
     "calm": CalmForm,
     "target": TargetForm,
     "alerts": AlertsForm,
@@ -134,6 +135,7 @@ def _page(
     initial: dict[str, Any] = {
         "version": stored.version,
         "confirm_days": ", ".join(str(day) for day in stored.confirm_days),
+        **InvoicesForm.shown(stored.invoice_days),
         "quiet_from": stored.quiet_from,
         "quiet_until": stored.quiet_until,
         "weekly_cap": stored.weekly_cap,
@@ -149,8 +151,13 @@ def _page(
         for form in sections.values():
             for field in form.fields.values():
                 field.disabled = True
+    rows = queries.kind_rows(merchant=request.merchant)
+    apart = (*OF_3DS, *OF_INVOICES)
     context = {
-        "rows": queries.kind_rows(merchant=request.merchant),
+        "rows": rows,
+        "main_rows": [row for row in rows if row.kind not in apart],
+        "confirm_rows": [row for row in rows if row.kind in OF_3DS],
+        "invoice_rows": [row for row in rows if row.kind in OF_INVOICES],
         "undo": request.GET.get("undo", ""),
         "sections": sections,
         "changed": next(iter(changed), "") if changed else "",
