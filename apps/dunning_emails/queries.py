@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Q
+from django.db.models import Case, Count, Max, Q, When
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
@@ -95,20 +95,20 @@ class WrittenTo:
 
 def written_to(*, merchant: Merchant, person: str, limit: int = 25) -> list[WrittenTo]:
     """Return the mails to a customer, what is planned first, then the newest; one query."""
+    planned = Mail.Status.SCHEDULED
     rows = (
         Mail.objects.for_merchant(merchant)
-        .filter(person=person, kind__in=list(KINDS))
-        .filter(Q(status__in=(*Mail.GONE, Mail.Status.SCHEDULED)))
+        .filter(person=person, kind__in=list(KINDS), status__in=(*Mail.GONE, planned))
+        .select_related("bundle")
         .annotate(when=Coalesce("sent_at", "bundle__sent_at", "due_at"))
-        .annotate(is_planned=Q(status=Mail.Status.SCHEDULED))
-        .order_by("-is_planned", "-when", "-pk")[:limit]
+        .order_by(Case(When(status=planned, then=0), default=1), "-when", "-pk")[:limit]
     )
     return [
         WrittenTo(
             title=KINDS[MailKind(row.kind)].title,
             state=row.get_delivery_display() if row.delivery else row.get_status_display(),
-            at=row.when,
-            is_planned=row.is_planned,
+            at=row.sent_at or (row.bundle.sent_at if row.bundle else None) or row.due_at,
+            is_planned=row.status == planned,
             case_id=row.case_id,
         )
         for row in rows
