@@ -164,7 +164,7 @@ def to_person(*, merchant: Merchant, person: str, now: dt.datetime) -> tuple[dt.
 
 def mails_around(*, case: RecoveryCase, now: dt.datetime) -> list[Mail]:
     """Read a case's mails and what its customer got lately about any failure; one query."""
-    lately = Q(person=case.stripe_customer_id, kind__in=SAYS_FAILED, sent_at__gt=now - MEMORY)
+    lately = Q(person=case.stripe_customer_id, kind__in=CAPPED, sent_at__gt=now - MEMORY)
     return list(
         Mail.objects.for_merchant(case.merchant)
         .filter(Q(case=case) | lately)
@@ -179,7 +179,7 @@ def _lately(mails: Sequence[Mail], case: RecoveryCase, now: dt.datetime) -> tupl
         one.sent_at
         for one in mails
         if one.person == case.stripe_customer_id
-        and one.kind in SAYS_FAILED
+        and one.kind in CAPPED
         and one.sent_at is not None
         and one.sent_at > now - MEMORY
     )
