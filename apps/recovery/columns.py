@@ -16,6 +16,7 @@ CASES = register_list(
             Column("reason", _("Reason")),
             Column("retries", _("Retries")),
             Column("failed", _("Failed on"), sort="failed", falling=True),
+            Column("emails", _("Emails"), rare=True),
             Column("access", _("Access"), rare=True),
             Column("engine", _("Who retries"), rare=True),
             Column("next_try", _("Next try"), sort="next_try", rare=True),

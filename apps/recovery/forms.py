@@ -5,7 +5,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.recovery.models import RecoveryCase
-from apps.recovery.queries.listing import SORTS, CaseChoices, CaseFilters
+from apps.recovery.queries.listing import MANY_LEFT, SORTS, CaseChoices, CaseFilters
 from apps.web.filters import ChipSpec, ListForm, checks, day, radios
 from apps.web.spans import (
     COMING,
@@ -15,6 +15,24 @@ from apps.web.spans import (
     period_text,
     span_of_coming,
     span_of_period,
+)
+
+LEFT = (
+    ("0", _("None")),
+    ("1", _("The last one")),
+    ("2", _("2 tries")),
+    (str(MANY_LEFT), _("3 tries or more")),
+)
+EMAILS = (
+    ("none", _("None sent")),
+    ("sent", _("Sent")),
+    ("used", _("Link used")),
+    ("bounced", _("Came back")),
+)
+ACCESS = (
+    ("revoked", _("Revoked by the case")),
+    ("granted", _("Given back")),
+    ("unchanged", _("Not changed")),
 )
 
 
@@ -38,6 +56,9 @@ class CaseFilterForm(ListForm):
         ChipSpec("next", _("Next try"), ("next", "next_from", "next_to")),
         ChipSpec("offer", _("Offer"), ("offer",), rare=True),
         ChipSpec("retries", _("Retries made"), ("retries_min", "retries_max"), rare=True),
+        ChipSpec("left", _("Tries left"), ("left",), rare=True),
+        ChipSpec("emails", _("Emails"), ("emails",), rare=True),
+        ChipSpec("access", _("Access"), ("access",), rare=True),
         ChipSpec("engine", _("Who retries"), ("engine",), rare=True),
         ChipSpec("end", _("How it ended"), ("end",), rare=True),
     )
@@ -60,6 +81,9 @@ class CaseFilterForm(ListForm):
     offer = checks(_("Offer"))
     retries_min = forms.IntegerField(required=False, min_value=0, max_value=99, label=_("From"))
     retries_max = forms.IntegerField(required=False, min_value=0, max_value=99, label=_("To"))
+    left = checks(_("Tries left"))
+    emails = checks(_("Emails"))
+    access = checks(_("Access"))
     engine = checks(_("Who retries"))
     end = checks(_("How it ended"))
 
@@ -70,6 +94,9 @@ class CaseFilterForm(ListForm):
             currencies=offered.currencies,
             reason=[(code, f"{words} ({code})") for code, words in offered.declines],
             offer=[(name, name) for name in offered.offers],
+            left=LEFT,
+            emails=EMAILS,
+            access=ACCESS,
             engine=[(value, str(label)) for value, label in RecoveryCase.Engine.choices],
             end=[(value, str(label)) for value, label in RecoveryCase.EndReason.choices],
         )
@@ -95,6 +122,9 @@ class CaseFilterForm(ListForm):
             offers=tuple(value("offer")),
             retries_min=value("retries_min"),
             retries_max=value("retries_max"),
+            left=tuple(value("left")),
+            emails=tuple(value("emails")),
+            access=tuple(value("access")),
             engines=tuple(value("engine")),
             end_reasons=tuple(value("end")),
         )

@@ -16,6 +16,7 @@ from apps.subscriptions.columns import SUBSCRIPTIONS
 from apps.subscriptions.forms import SubscriptionFilterForm
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
+from apps.web.filters import ListForm
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
@@ -36,7 +37,7 @@ def subscription_list(request: MerchantRequest) -> HttpResponse:
         size=form.size,
     )
     scope = f"{form.scope} · " if form.scope else ""
-    tools = ListTools(SUBSCRIPTIONS, form, request.membership)
+    tools = ListTools(SUBSCRIPTIONS, form, request.membership, _tab_counts(form, request))
     context = {"form": form, "page": page, "tools": tools, "summary": queries.summary(rows)}
     title = f"{scope}{gettext('Subscriptions')} · {request.merchant.name}"
     return render_list(
@@ -72,6 +73,10 @@ def subscription_detail(request: MerchantRequest, subscription_id: int) -> HttpR
         "methods": methods_of(merchant=merchant, customer_id=row.stripe_customer_id),
     }
     return render(request, "subscriptions/detail.html", context)
+
+
+def _tab_counts(form: ListForm, request: MerchantRequest) -> dict[str, int]:
+    return {} if form.value("q") else queries.tab_counts(merchant=request.merchant)
 
 
 def _form(request: MerchantRequest) -> SubscriptionFilterForm:

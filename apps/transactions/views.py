@@ -16,6 +16,7 @@ from apps.transactions import queries
 from apps.transactions.columns import TRANSACTIONS
 from apps.transactions.forms import TransactionFilterForm
 from apps.transactions.models import Transaction
+from apps.web.filters import ListForm
 from apps.web.htmx import render_list
 from apps.web.lists import page_of
 from apps.web.spans import Locality
@@ -34,7 +35,7 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
         size=form.size,
     )
     scope = f"{form.scope} · " if form.scope else ""
-    tools = ListTools(TRANSACTIONS, form, request.membership)
+    tools = ListTools(TRANSACTIONS, form, request.membership, _tab_counts(form, request))
     context = {"form": form, "page": page, "tools": tools, "summary": queries.summary(rows)}
     title = f"{scope}{gettext('Transactions')} · {request.merchant.name}"
     return render_list(
@@ -69,6 +70,10 @@ def transaction_detail(request: MerchantRequest, transaction_id: int) -> HttpRes
     tries = list(queries.tries_of(row).select_related("attempt"))
     context = {"row": row, "tries": tries, "case": case}
     return render(request, "transactions/detail.html", context)
+
+
+def _tab_counts(form: ListForm, request: MerchantRequest) -> dict[str, int]:
+    return {} if form.value("q") else queries.tab_counts(merchant=request.merchant)
 
 
 def _form(request: MerchantRequest, data: QueryDict | None = None) -> TransactionFilterForm:

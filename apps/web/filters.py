@@ -33,13 +33,18 @@ class ChipSpec:
     rare: bool = False
 
 
+TAB_CAP = 999
+"""Above it a tab says "999+"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A view of the list as a link."""
+    """A view of the list as a link; `count` is "" where its rows were not counted."""
 
     label: str | Promise
     query: str
     is_current: bool
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +245,22 @@ class ListForm(forms.Form):
     @property
     def tabs(self) -> list[Tab]:
         """The views; one begins without filters, search and sort stay."""
+        return self.counted_tabs({})
+
+    def counted_tabs(self, counts: Mapping[str, int]) -> list[Tab]:
+        """Return the views with the rows of each, which `counts` has up to just over TAB_CAP.
+
+        Beside a search nothing is counted: the number would not be that of the list behind the tab.
+        """
         current = self.value("view")
+        shown = {} if self.value("q") else counts
         return [
-            Tab(label, self.query(**self._no_filters | {"view": name}), name == current)
+            Tab(
+                label,
+                self.query(**self._no_filters | {"view": name}),
+                name == current,
+                _count_text(shown.get(name)),
+            )
             for name, label in self.views
         ]
 
@@ -289,6 +307,12 @@ class ListForm(forms.Form):
             keys = chosen if isinstance(chosen, list) else [chosen]
             return [labels[str(key)] for key in keys if key and str(key) in labels]
         return [str(chosen)] if chosen not in (None, "") else []
+
+
+def _count_text(number: int | None) -> str:
+    if number is None:
+        return ""
+    return f"{TAB_CAP}+" if number > TAB_CAP else str(number)
 
 
 def _text(value: object) -> str:

@@ -29,12 +29,13 @@ def sums_per_currency(rows: QuerySet[Any], *, amount: str, cap: int) -> list[tup
         return list(cursor.fetchall())
 
 
-def capped_counts(each: Sequence[QuerySet[Any]], *, cap: int) -> list[int]:
-    """Count several sets of rows in one query, none beyond `cap`."""
+def capped_counts(each: Sequence[QuerySet[Any]], *, cap: int | Sequence[int]) -> list[int]:
+    """Count several sets of rows in one query, none beyond its cap."""
     parts, values = [], list[Any]()
-    for rows in each:
+    caps = [cap] * len(each) if isinstance(cap, int) else cap
+    for rows, most in zip(each, caps, strict=True):
         try:
-            sql, params = rows.order_by().values("pk")[:cap].query.sql_with_params()
+            sql, params = rows.order_by().values("pk")[:most].query.sql_with_params()
         except EmptyResultSet:
             parts.append("0")
             continue

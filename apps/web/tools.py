@@ -1,6 +1,7 @@
 """What stands around the rows of a list: its columns and views, as one person keeps them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from apps.accounts.models import Membership
@@ -16,6 +17,8 @@ class ListTools:
     page: ListPage
     form: ListForm
     membership: Membership
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The rows of each given view, as `ListForm.counted_tabs` takes them."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -47,7 +50,10 @@ class ListTools:
         """The views of the list, then those of the person."""
         own = self.own_view
         own_tabs = [Tab(view.name, view.query, view == own) for view in self.views]
-        given = [Tab(tab.label, tab.query, tab.is_current and not own) for tab in self.form.tabs]
+        given = [
+            replace(tab, is_current=tab.is_current and not own)
+            for tab in self.form.counted_tabs(self.counts)
+        ]
         return [*given, *own_tabs]
 
     @cached_property

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.expressions import Expression
+from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
-from apps.exports.cells import Column, Style, amount, choice, code, moment, plain, text, words
+from apps.exports.cells import Column, Style, amount, choice, code, moment, plain, text, words, yes
 from apps.exports.files.source import Selection, Source
 from apps.recovery.columns import CASES
 from apps.recovery.forms import CaseFilterForm
@@ -95,6 +96,9 @@ COLUMNS = (
     Column("recovered", _("Amount recovered"), amount("recovered_minor")),
     Column("recovered_minor", _("Amount recovered (smallest unit)"), plain("recovered_minor")),
     Column("recovered_by", _("Recovered by"), text(_one(_RECOVERED, "text"))),
+    Column("emails_sent", _("Emails sent"), plain(Coalesce("mails_sent", 0)), shows="emails"),
+    Column("link_used", _("Payment link used"), yes("link_used"), shows="emails"),
+    Column("email_bounced", _("Email came back"), yes("mail_bounced"), shows="emails"),
     Column("access", _("Access"), text(_one(_SUBSCRIPTION, "access")), shows="access"),
     Column(
         "invoice_status",

@@ -1,12 +1,12 @@
 """The list of cases: filtered, sorted, counted, and what there is to filter by."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
@@ -14,7 +14,10 @@ from apps.customers.models import Customer
 from apps.customers.payers import payer_column
 from apps.customers.queries import matching_customers
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, RecoveryCaseQuerySet, Try
+from apps.recovery.queries.left import with_tries_left
 from apps.recovery.queries.tabs import VIEWS, last_code_in
+from apps.web.filters import TAB_CAP
+from apps.web.sums import capped_counts
 
 COUNT_CAP = 10_000
 """Longer lists are counted as "10,000+"."""
@@ -39,9 +42,46 @@ SORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The order of each sort in the address; terms as apps.web.lists wants them."""
 
 
+def _has(kind: CaseEvent.Kind) -> Exists:
+    return Exists(CaseEvent.objects.filter(case=OuterRef("pk"), kind=kind))
+
+
+EMAIL_STATES: Mapping[str, Q] = MappingProxyType(
+    {
+        "none": Q(mails_sent=None),
+        "sent": Q(mails_sent__gt=0),
+        "used": Q(link_used=True),
+        "bounced": Q(mail_bounced=True),
+    }
+)
+"""What can be asked about the emails of a case, as conditions for `filtered_cases`."""
+
+ACCESS_STATES: Mapping[str, Q] = MappingProxyType(
+    {
+        "revoked": Q(access=CaseEvent.Kind.ACCESS_REVOKED),
+        "granted": Q(access=CaseEvent.Kind.ACCESS_GRANTED),
+        "unchanged": Q(access=None),
+    }
+)
+"""What can be asked about access: what the case did to it last."""
+
+MANY_LEFT = 3
+"""From this many on the number of retries still to come is not told apart."""
+
+_mails = (
+    CaseEvent.objects.filter(case=OuterRef("pk"), kind=CaseEvent.Kind.MAIL_SENT)
+    .order_by()
+    .values("case")
+    .annotate(n=Count("pk"))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFilters:
     """What the list of cases is narrowed to; empty values do not filter.
+
+    `emails` are keys of EMAIL_STATES and `access` of ACCESS_STATES; `left` are numbers of retries
+    still to come, where MANY_LEFT takes in all above it.
 
     Times of the first failure are half-open; amounts are in the smallest unit of `currency`.
     """
@@ -61,13 +101,17 @@ class CaseFilters:
     retries_max: int | None = None
     engines: tuple[str, ...] = ()
     end_reasons: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQuerySet:
     """Select cases, with what their rows show and sort by; an unknown view is Open.
 
-    Each row carries its `payer`, `unsettled`, the status of its attempt in flight, and `access`,
-    the kind of the last event that changed access; None where there is none.
+    Each row carries its `payer`, `unsettled`, the status of its attempt in flight, `access`, the
+    kind of the last event that changed access (None where there is none), and what became of the
+    emails: `mails_sent` (None for none), `link_used`, `mail_bounced`.
     """
     rows = RecoveryCase.objects.for_merchant(merchant).annotate(
         payer=payer_column(),
@@ -79,6 +123,9 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
             .order_by("-at", "-id")
             .values("kind")[:1]
         ),
+        mails_sent=Subquery(_mails.values("n"), output_field=IntegerField()),
+        link_used=_has(CaseEvent.Kind.LINK_USED),
+        mail_bounced=_has(CaseEvent.Kind.MAIL_BOUNCED),
         next_try_sort=Coalesce(F("next_try_at"), Value(NEVER)),
     )
     wanted = {
@@ -101,6 +148,12 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
     )
     if filters.codes:
         rows = rows.filter(last_code_in(frozenset(filters.codes)))
+    if filters.emails:
+        rows = rows.filter(_any_of(EMAIL_STATES, filters.emails))
+    if filters.access:
+        rows = rows.filter(_any_of(ACCESS_STATES, filters.access))
+    if filters.left:
+        rows = with_tries_left(rows).filter(_left_in(filters.left))
     if not filters.search:
         return rows
     text = filters.search
@@ -113,6 +166,24 @@ def filtered_cases(*, merchant: Merchant, filters: CaseFilters) -> RecoveryCaseQ
     )
 
 
+def _any_of(states: Mapping[str, Q], wanted: Sequence[str]) -> Q:
+    found = Q()
+    for key in wanted:
+        found |= states[key]
+    return found
+
+
+def _left_in(wanted: Sequence[str]) -> Q:
+    """Match how many retries are left; what was made beyond the rules is none left."""
+    numbers = {int(text) for text in wanted}
+    found = Q(left__in=numbers)
+    if 0 in numbers:
+        found |= Q(left__lt=0)
+    if MANY_LEFT in numbers:
+        found |= Q(left__gt=MANY_LEFT)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Capped:
     """How many rows a list has; with `is_capped` the number is a floor."""
@@ -121,10 +192,22 @@ class Capped:
     is_capped: bool
 
 
-def capped_count(cases: RecoveryCaseQuerySet) -> Capped:
-    """Count cases up to COUNT_CAP; one query."""
-    number = cases.order_by().values("pk")[: COUNT_CAP + 1].count()
-    return Capped(min(number, COUNT_CAP), number > COUNT_CAP)
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The rows of a list, and those of each of its tabs up to just over TAB_CAP."""
+
+    total: Capped
+    tabs: Mapping[str, int]
+
+
+def counts(*, merchant: Merchant, cases: RecoveryCaseQuerySet) -> Counts:
+    """Count the cases of a list up to COUNT_CAP, and those of all tabs; one query."""
+    every = RecoveryCase.objects.for_merchant(merchant)
+    tabs = [every.filter(which) for which in VIEWS.values()]
+    caps = [COUNT_CAP + 1, *[TAB_CAP + 1] * len(tabs)]
+    number, *found = capped_counts([cases, *tabs], cap=caps)
+    total = Capped(min(number, COUNT_CAP), number > COUNT_CAP)
+    return Counts(total, dict(zip(VIEWS, found, strict=True)))
 
 
 def _invoices_of(merchant: Merchant, text: str) -> QuerySet[Try, Any]:

@@ -19,9 +19,8 @@ from apps.recovery.forms import CaseFilterForm
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.figures import figures
 from apps.recovery.queries.listing import (
-    Capped,
-    capped_count,
     case_choices,
+    counts,
     filtered_cases,
 )
 from apps.recovery.views.status import ShownStatus, retries_planned, shown_status
@@ -73,14 +72,12 @@ def case_list(request: MerchantRequest) -> HttpResponse:
     imported = 0
     if sums.imported.count:
         imported = services.imported_cases_to_take_over(merchant=merchant, now=local.now).count()
+    counted = counts(merchant=merchant, cases=cases)
     context: dict[str, object] = {
         "form": form,
         "page": page,
-        # A list that fits its page is counted already.
-        "total": capped_count(cases)
-        if page.next_cursor or page.previous_cursor
-        else Capped(len(page.rows), is_capped=False),
-        "tools": ListTools(CASES, form, request.membership),
+        "total": counted.total,
+        "tools": ListTools(CASES, form, request.membership, counted.tabs),
         "rows": [case_row(case) for case in page.rows],
         "is_new": not offered.currencies,
         "imported": imported,
