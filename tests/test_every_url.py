@@ -39,6 +39,7 @@ RULES = {
     "overview:home": Rule(Role.VIEWER),
     "overview:customer": Rule(Role.VIEWER, record="customer"),
     "overview:activity": Rule(Role.VIEWER),
+    "overview:weekly": Rule(Role.VIEWER),
     "overview:alerts": Rule(Role.VIEWER),
     "overview:alert": Rule(Role.VIEWER, record="alert"),
     "overview:alert_settings": Rule(Role.VIEWER),

@@ -9,6 +9,7 @@ from apps.analytics.models import (
     DayBreakdown,
     DayFigures,
     DayToCount,
+    WeeklyReview,
 )
 
 
@@ -37,7 +38,7 @@ class DayToCountAdmin(ReadOnlyAdmin):
 
 @admin.register(AlertSettings)
 class AlertSettingsAdmin(ReadOnlyAdmin):
-    list_display = ["merchant", "retry_success_percent", "mails_alerts"]
+    list_display = ["merchant", "retry_success_percent", "mails_alerts", "mails_weekly"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]
 
@@ -48,3 +49,10 @@ class AlertAdmin(ReadOnlyAdmin):
     list_select_related = ["merchant"]
     list_filter = ["kind", "is_critical"]
     search_fields = ["merchant__name", "merchant__stripe_account_id", "text"]
+
+
+@admin.register(WeeklyReview)
+class WeeklyReviewAdmin(ReadOnlyAdmin):
+    list_display = ["merchant", "week", "made_at", "mailed_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id"]

@@ -89,6 +89,7 @@ class DayBreakdown(models.Model):
         SLOT = "slot", "Weekday (Monday 0) and hour of the retry, as “2 14”"
         NETWORK = "network", "Card network"
         COUNTRY = "country", "Customer's country"
+        ISSUER = "issuer", "Card network and country of the bank, as “visa BR”"
         METHOD = "method", "Payment method type"
         STRATEGY = "strategy", "Strategy of the case"
         SEGMENT = "segment", "Rules of the case, by name"
@@ -153,6 +154,7 @@ class AlertSettings(models.Model):
     retry_success_sample = models.PositiveSmallIntegerField(default=20)
     silent_hours = models.PositiveSmallIntegerField(default=24)
     mails_alerts = models.BooleanField(default=True)
+    mails_weekly = models.BooleanField(default=True)
 
     class Meta:
         verbose_name_plural = "alert settings"
@@ -210,3 +212,21 @@ class Alert(models.Model):
     @property
     def title(self) -> str:
         return TITLES.get(cast("AlertKind", self.kind), self.kind)
+
+
+class WeeklyReview(models.Model):
+    """A week that was reviewed, so that it is mailed once; what it said is found anew."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="weekly_reviews")
+    week = models.DateField(help_text="Its Monday, in the merchant's zone.")
+    made_at = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: not worth a mail.")
+
+    class Meta:
+        ordering = ["-week"]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "week"], name="weekly_review_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"Week of {self.week} of {self.merchant}"

@@ -57,6 +57,7 @@ class EventKind(models.TextChoices):
     ACCESS_LIMITED = "access.limited", "Access was limited, or a notice is shown"
     ACCESS_GRANTED = "access.granted", "Access was given back"
     CARD_UPDATED = "card.updated", "A card was changed"
+    ALERT_OPENED = "alert.opened", "Something is wrong"
     TEST = "test", "Test"
 
 

@@ -8,6 +8,9 @@ from django.utils.translation import gettext as _
 
 from apps.analytics.models import Alert
 
+_PLACES = {"network": "networks", "country": "countries", "issuer": "issuers"}
+"""Which chart shows a side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -15,6 +18,18 @@ class Link:
 
     url: str
     label: str
+
+
+def hint_link(topic: str, key: str) -> Link:
+    """Say where a hint of the weekly review leads."""
+    cases, figures = reverse("recovery:list"), reverse("analytics:page")
+    side, colon, name = key.partition(":")
+    if topic == "paydays":
+        return Link(reverse("retry_settings:settings"), _("Open the retry settings"))
+    if topic == "worse" or (colon and side == "reason"):
+        query = urlencode({"period": "30", "reason": name or key})
+        return Link(f"{cases}?{query}", _("Open these cases"))
+    return Link(f"{figures}?period=30#{_PLACES.get(side, '')}", _("See the figures"))
 
 
 def next_step(row: Alert) -> Link:
@@ -25,8 +40,7 @@ def next_step(row: Alert) -> Link:
         query = urlencode({"period": "7", "reason": key})
         return Link(f"{cases}?{query}", _("Open these cases"))
     if row.kind == "spike":
-        place = {"network": "networks", "country": "countries"}.get(side, "")
-        return Link(f"{figures}?period=30#{place}", _("See the figures"))
+        return Link(f"{figures}?period=30#{_PLACES.get(side, '')}", _("See the figures"))
     if row.kind == "retry_success":
         return Link(f"{figures}?period=7#tries", _("See which retries fail"))
     if row.kind == "late_attempts":

@@ -36,6 +36,12 @@ class AlertSettingsForm(forms.Form):
         help_text=_("Once, to owners and admins."),
     )
 
+    mails_weekly = forms.BooleanField(
+        required=False,
+        label=_("Mail the weekly review"),
+        help_text=_("On Monday morning, to owners and admins, when there is anything to say."),
+    )
+
     @classmethod
     def of(cls, stored: AlertSettings) -> "AlertSettingsForm":
         """Show what is stored."""

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/retries/mandates/", views.mandates, name="mandates"),
     path("settings/retries/history/", views.history_preview, name="history"),
     path("settings/retries/segments/match/", views.match_segments, name="match_segments"),
+    path("analytics/weekly/", views.weekly, name="weekly"),
     path("alerts/", views.alerts, name="alerts"),
     path("alerts/<int:alert_id>/", views.alert, name="alert"),
     path("setup/", views.setup, name="setup"),

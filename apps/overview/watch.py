@@ -6,6 +6,7 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -13,6 +14,8 @@ from apps.accounts.models import Membership, Merchant, Role
 from apps.analytics.models import Alert
 from apps.analytics.services import alert_settings_for, claim_mail, keep_findings
 from apps.dunning.metrics.alerts import findings
+from apps.integrations.models import EventKind
+from apps.integrations.services import tell
 from apps.overview.watched import FROM_FIGURES, is_being_counted, watched
 
 logger = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ def watch_everybody(*, now: dt.datetime, real_now: dt.datetime) -> int:
     for merchant in Merchant.objects.exclude(stripe_account_id="").order_by("id"):
         try:
             watch(merchant=merchant, now=now, real_now=real_now)
+            tell_alerts(merchant=merchant, now=now)
             mails += mail_alerts(merchant=merchant, now=now)
         except Exception:
             logger.exception("%s could not be watched.", merchant)
@@ -63,6 +67,24 @@ def mail_alerts(*, merchant: Merchant, now: dt.datetime) -> int:
         if claim_mail(alert=alert, now=now):
             sent += sum(
                 _mail(alert, merchant, address) for address in addresses_of(merchant=merchant)
+            )
+    return sent
+
+
+def tell_alerts(*, merchant: Merchant, now: dt.datetime) -> int:
+    """Send each new alert once to the merchant's endpoints that want it; answers to how many."""
+    rows = Alert.objects.for_merchant(merchant).open().filter(found_at__gt=now - MAIL_WITHIN)
+    sent = 0
+    for alert in rows:
+        data = {"alert": alert.pk, "kind": alert.kind, "critical": alert.is_critical}
+        with transaction.atomic():
+            sent += tell(
+                merchant=merchant,
+                source=f"alert:{alert.pk}",
+                kind=EventKind.ALERT_OPENED,
+                at=alert.found_at,
+                data=data | {"text": alert.text, "todo": alert.todo},
+                now=now,
             )
     return sent
 

@@ -21,7 +21,7 @@ from apps.recovery.models import Attempt
 from apps.web.formats import locale_of
 from apps.webhooks.models import ImportRun, InboxEvent, InboxEventQuerySet, SweepCursor
 
-Side = Literal["reason", "network", "country"]
+Side = Literal["reason", "network", "country", "issuer"]
 
 WEEK = dt.timedelta(days=7)
 ENDED_WITHIN = dt.timedelta(days=90)
@@ -58,7 +58,7 @@ def watched(
     return Watched(
         retries=_retries(merchant, today),
         involuntary=_involuntary(merchant, today),
-        trends=tuple(_trends(merchant, today)),
+        trends=tuple(trends_of(merchant, today)),
         last_event_at=last_event_at,
         expects_events=_misses_events(
             merchant, since=last_event_at, silent_hours=thresholds.silent_hours, now=now
@@ -94,7 +94,7 @@ def _involuntary(merchant: Merchant, today: dt.date) -> Share:
     return Share(sums["unpaid"], sums["ended"], sums["ended"])
 
 
-def _trends(merchant: Merchant, today: dt.date) -> Iterator[Trend]:
+def trends_of(merchant: Merchant, today: dt.date) -> Iterator[Trend]:
     """Yield failures by side of the last week against the four before; none without those four."""
     week, before = today - WEEK, today - 5 * WEEK
     figures = DayFigures.objects.for_merchant(merchant)
@@ -133,9 +133,14 @@ def _failures(
 
 
 def words_of(side: str, key: str, *, locale: Locale) -> str:
-    """Name a reason, a network or a country."""
+    """Name a reason, a network, a country, or the banks behind a network's cards of a country."""
     if side == "reason":
         return "No charge was made" if key == "no_charge" else words(Decline(key))
+    if side == "issuer":
+        brand, _space, country = key.partition(" ")
+        place = str(locale.territories.get(country, "")) if country else ""
+        named = f"{brand.replace('_', ' ').capitalize()} cards"
+        return f"{named} from banks in {place}" if place else named
     if side == "country":
         place = str(locale.territories.get(key, "")) if len(key) == 2 else ""
         return f"Customers in {place or 'an unknown country'}"

@@ -62,7 +62,8 @@ SECTIONS = (
         _("Analytics"),
         "chart-bar",
         (
-            Page(_("Figures"), "analytics:page", "a"),
+            Page(_("Figures"), "analytics:page", "a", alone=True),
+            Page(_("Weekly review"), "overview:weekly"),
             Page(_("Alerts"), "overview:alerts", also="/settings/alerts/"),
         ),
     ),

@@ -9,6 +9,7 @@ from apps.accounts.models import Role
 from apps.accounts.services import record_audit
 from apps.analytics.models import Alert, AlertSettings, DayBreakdown, DayFigures, DayToCount
 from apps.dunning.metrics.alerts import Thresholds
+from apps.integrations.models import Delivery
 from apps.overview.models import InvariantCheck
 from apps.overview.tasks import watch as watch_task
 from apps.overview.watch import watch, watch_everybody
@@ -20,6 +21,7 @@ from apps.webhooks import services as webhooks
 from apps.webhooks.models import ImportRun, InboxEvent
 from tests.accounts.factories import MembershipFactory, MerchantFactory
 from tests.dunning_emails.factories import MailFactory
+from tests.integrations.factories import WebhookEndpointFactory
 from tests.recovery.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +120,14 @@ class TestSpikes:
         breakdown(merchant, 1, "reason", "insufficient_funds", open=40)
 
         assert look(merchant) == []
+
+    def test_one_bank_that_rises_alone(self, merchant):
+        figures(merchant, 34, first_tries=1)
+        breakdown(merchant, 1, "issuer", "visa BR", open=9)
+        breakdown(merchant, 1, "issuer", "visa US", open=3)
+
+        assert look(merchant) == [("spike", "issuer:visa BR")]
+        assert "Visa cards from banks in Brazil: 9 failures" in Alert.objects.get().text
 
     def test_sides_are_named_in_words(self, merchant):
         figures(merchant, 34, first_tries=1)
@@ -335,3 +345,21 @@ def test_a_look_costs_the_same_whatever_the_history(merchant, django_assert_max_
 
     with django_assert_max_num_queries(22):
         watch(merchant=merchant, now=NOW, real_now=NOW)
+
+
+class TestEvents:
+    def test_an_alert_goes_once_to_the_endpoints_that_want_it(self, merchant):
+        wants = WebhookEndpointFactory(merchant=merchant, events=["alert.opened"])
+        WebhookEndpointFactory(merchant=merchant, events=["payment.failed"])
+        WebhookEndpointFactory(events=["alert.opened"])
+        breakdown(merchant, 1, "number", "1", tries=30, tries_paid=3)
+
+        for number in range(3):
+            watch_everybody(now=NOW + number * 10 * MINUTE, real_now=NOW)
+
+        delivery = Delivery.objects.get()
+        assert delivery.endpoint == wants
+        payload = delivery.event.payload
+        assert payload["type"] == "alert.opened"
+        assert payload["data"]["kind"] == "retry_success"
+        assert payload["data"]["todo"]

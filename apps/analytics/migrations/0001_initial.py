@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ("retry_success_sample", models.PositiveSmallIntegerField(default=20)),
                 ("silent_hours", models.PositiveSmallIntegerField(default=24)),
                 ("mails_alerts", models.BooleanField(default=True)),
+                ("mails_weekly", models.BooleanField(default=True)),
                 (
                     "merchant",
                     models.OneToOneField(
@@ -100,6 +101,10 @@ class Migration(migrations.Migration):
                             ("slot", "Weekday (Monday 0) and hour of the retry, as “2 14”"),
                             ("network", "Card network"),
                             ("country", "Customer's country"),
+                            (
+                                "issuer",
+                                "Card network and country of the bank, as “visa BR”",
+                            ),
                             ("method", "Payment method type"),
                             ("strategy", "Strategy of the case"),
                             ("segment", "Rules of the case, by name"),
@@ -223,6 +228,39 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "days to count",
                 "constraints": [
                     models.UniqueConstraint(fields=("merchant", "day"), name="day_to_count_unique")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="WeeklyReview",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("week", models.DateField(help_text="Its Monday, in the merchant's zone.")),
+                ("made_at", models.DateTimeField()),
+                (
+                    "mailed_at",
+                    models.DateTimeField(
+                        blank=True, help_text="Empty: not worth a mail.", null=True
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="weekly_reviews",
+                        to="accounts.merchant",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-week"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("merchant", "week"), name="weekly_review_once")
                 ],
             },
         ),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from apps.accounts.models import Merchant
 from apps.analytics.models import DayBreakdown
-from apps.customers.models import Customer
+from apps.customers.models import Customer, PaymentMethod
 from apps.dunning.metrics.causes import Cause, Happening, HappeningKind, cause_of
 from apps.recovery.models import CaseEvent, RecoveryCase, Try
 from apps.subscriptions.models import Subscription
@@ -98,12 +98,12 @@ def day_cases(*, merchant: Merchant, day: dt.date) -> Iterator[CountedCase]:
         .order_by("id")
     )
     tries = _tries_of(merchant, [case.stripe_invoice_id for case in cases])
-    countries = _countries(merchant, cases)
+    places = _places(merchant, cases, tries)
     happenings = _happenings([case for case in cases if case.status == "recovered"])
     for case in cases:
         mine = tries[case.stripe_invoice_id]
         first = next((one for one in mine if one.status == Try.Status.FAILED), None)
-        keys = _keys(case, first, countries)
+        keys = _keys(case, first, places)
         keys[Dimension.REASON] = (
             (first.decline_code or first.failure_code) if first else ""
         ) or "no_charge"
@@ -157,7 +157,7 @@ def day_retries(*, merchant: Merchant, day: dt.date) -> Iterator[Retry]:
         )
     }
     tries = _tries_of(merchant, list(cases))
-    countries = _countries(merchant, list(cases.values()))
+    places = _places(merchant, list(cases.values()), tries)
     for one in ran:
         case = cases.get(one.stripe_invoice_id)
         if case is None:
@@ -166,7 +166,7 @@ def day_retries(*, merchant: Merchant, day: dt.date) -> Iterator[Retry]:
         if number == 0:
             continue
         local = one.at.astimezone(merchant.zone)
-        keys = _keys(case, one, countries)
+        keys = _keys(case, one, places)
         keys[Dimension.NUMBER] = str(number)
         keys[Dimension.SLOT] = f"{local.weekday()} {local.hour}"
         before = tries[case.stripe_invoice_id][number - 1]
@@ -194,21 +194,46 @@ def _tries_of(merchant: Merchant, invoice_ids: list[str]) -> Mapping[str, list[T
     return found
 
 
-def _countries(merchant: Merchant, cases: list[RecoveryCase]) -> Mapping[str, str]:
-    return dict(
-        Customer.objects.for_merchant(merchant)
-        .filter(stripe_customer_id__in={case.stripe_customer_id for case in cases})
-        .values_list("stripe_customer_id", "country")
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Countries of customers by their id, and of the banks behind payment methods."""
+
+    customers: Mapping[str, str]
+    banks: Mapping[str, str]
+
+
+def _places(
+    merchant: Merchant, cases: list[RecoveryCase], tries: Mapping[str, list[Try]]
+) -> _Places:
+    methods = {one.stripe_payment_method_id for found in tries.values() for one in found} - {""}
+    return _Places(
+        customers=dict(
+            Customer.objects.for_merchant(merchant)
+            .filter(stripe_customer_id__in={case.stripe_customer_id for case in cases})
+            .values_list("stripe_customer_id", "country")
+        ),
+        banks=dict(
+            PaymentMethod.objects.for_merchant(merchant)
+            .filter(stripe_payment_method_id__in=methods)
+            .values_list("stripe_payment_method_id", "country")
+        ),
     )
 
 
-def _keys(case: RecoveryCase, tried: Try | None, countries: Mapping[str, str]) -> dict[str, str]:
-    """Give the dimensions that cases and retries share."""
+def _keys(case: RecoveryCase, tried: Try | None, places: _Places) -> dict[str, str]:
+    """Give the dimensions that cases and retries share.
+
+    Stripe does not name the bank behind a card. Its network and country come nearest; a bank
+    debit's brand is the bank itself.
+    """
     rules = case.rules
+    brand = (tried.method_brand if tried else "") or "other"
+    bank = places.banks.get(tried.stripe_payment_method_id, "") if tried else ""
     return {
-        Dimension.NETWORK: (tried.method_brand if tried else "") or "other",
+        Dimension.NETWORK: brand,
+        Dimension.ISSUER: f"{brand} {bank}".strip(),
         Dimension.METHOD: (tried.method_type if tried else "") or "none",
-        Dimension.COUNTRY: countries.get(case.stripe_customer_id, "") or "unknown",
+        Dimension.COUNTRY: places.customers.get(case.stripe_customer_id, "") or "unknown",
         Dimension.STRATEGY: str(rules.get("strategy") or "smart"),
         Dimension.SEGMENT: str(rules.get("policy") or ""),
     }

@@ -15,6 +15,7 @@ CHOICES = (
     "retry_success_sample",
     "silent_hours",
     "mails_alerts",
+    "mails_weekly",
 )
 
 MAIL_AGAIN_AFTER = dt.timedelta(days=1)

@@ -58,7 +58,7 @@ class Trend:
     `volume` is the week's first tries against those of the four weeks before. Where everybody renews on the first of the month it is far above a quarter.
     """
 
-    dimension: Literal["reason", "network", "country"]
+    dimension: Literal["reason", "network", "country", "issuer"]
     key: str
     words: str
     week: int
@@ -115,7 +115,7 @@ def findings(*, watched: Watched, thresholds: Thresholds, now: datetime) -> tupl
     """Say what is wrong at `now`; nothing below the smallest samples."""
     return (
         *_retry_success(watched, thresholds),
-        *_spikes(watched),
+        *spikes(watched.trends),
         *_silent(watched, thresholds, now),
         *_late(watched),
         *_key(watched),
@@ -141,24 +141,38 @@ def _retry_success(watched: Watched, thresholds: Thresholds) -> Iterator[Finding
     )
 
 
-def _spikes(watched: Watched) -> Iterator[Finding]:
-    for trend in watched.trends:
-        expected = trend.expected
-        if trend.week < SPIKE_FEWEST or trend.week < SPIKE_FACTOR * max(expected, 1):
+def spikes(trends: Sequence[Trend]) -> Iterator[Finding]:
+    """Yield what failed far more often in the week than the four before lead to expect.
+
+    Banks are told of only where neither their whole network nor their whole country rises.
+    """
+    rising = [trend for trend in trends if _is_rising(trend)]
+    told = {f"{trend.dimension} {trend.key}" for trend in rising}
+    for trend in rising:
+        network, _space, country = trend.key.partition(" ")
+        if trend.dimension == "issuer" and (
+            not country or told & {f"network {network}", f"country {country}"}
+        ):
             continue
         todo = {
             "reason": "Open these failures and see what they have in common.",
             "network": "Ask Stripe's status page whether this network has trouble.",
             "country": "See whether one bank of this country declines everything.",
+            "issuer": "Ask Stripe whether this bank has trouble; its customers may use another "
+            "card.",
         }[trend.dimension]
         yield Finding(
             "spike",
             f"{trend.dimension}:{trend.key}",
             f"{trend.words}: {trend.week} failures in the last 7 days, where "
-            f"{expected:.0f} are usual.",
+            f"{trend.expected:.0f} are usual.",
             todo,
-            evidence={"week": trend.week, "usual": round(expected, 1)},
+            evidence={"week": trend.week, "usual": round(trend.expected, 1)},
         )
+
+
+def _is_rising(trend: Trend) -> bool:
+    return trend.week >= max(SPIKE_FEWEST, SPIKE_FACTOR * max(trend.expected, 1))
 
 
 def _silent(watched: Watched, thresholds: Thresholds, now: datetime) -> Iterator[Finding]:

@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                             ("access.limited", "Access was limited, or a notice is shown"),
                             ("access.granted", "Access was given back"),
                             ("card.updated", "A card was changed"),
+                            ("alert.opened", "Something is wrong"),
                             ("test", "Test"),
                         ],
                         max_length=32,

@@ -12,6 +12,7 @@ from apps.overview.views.settings import settings
 from apps.overview.views.setup import begin_import, connected, say, setup, setup_checklist
 from apps.overview.views.start import healthz, home, metrics
 from apps.overview.views.stripe_check import stripe_check
+from apps.overview.views.weekly import weekly
 
 __all__ = [
     "activity",
@@ -37,4 +38,5 @@ __all__ = [
     "stripe",
     "stripe_check",
     "stripe_permissions",
+    "weekly",
 ]

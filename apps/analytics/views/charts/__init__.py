@@ -46,6 +46,7 @@ def _all(pen: Pen, coming: Mapping[dt.date, tuple[int, int]]) -> Iterator[Chart]
     yield when(pen)
     yield parts(pen, "networks", _("By card network"), Dimension.NETWORK)
     yield parts(pen, "countries", _("By country"), Dimension.COUNTRY)
+    yield parts(pen, "issuers", _("By bank, as far as its card tells"), Dimension.ISSUER)
     yield parts(pen, "methods", _("By payment method"), Dimension.METHOD)
     yield parts(pen, "strategies", _("By strategy"), Dimension.STRATEGY)
     yield parts(pen, "segments", _("By segment"), Dimension.SEGMENT)

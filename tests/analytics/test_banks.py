@@ -1,0 +1,50 @@
+"""The banks behind cards, as far as Stripe tells: their network and country."""
+
+import datetime as dt
+
+import pytest
+
+from apps.analytics import services
+from apps.analytics.models import DayBreakdown
+from apps.customers.models import PaymentMethod
+from apps.recovery.models import Try
+from tests.accounts.factories import MerchantFactory
+from tests.recovery.factories import CaseFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = dt.datetime(2026, 11, 22, 17, tzinfo=dt.UTC)
+
+
+def test_a_failure_counts_under_the_network_and_country_of_its_card():
+    merchant = MerchantFactory()
+    PaymentMethod.objects.create(
+        merchant=merchant,
+        stripe_payment_method_id="pm_1",
+        type="card",
+        brand="visa",
+        country="BR",
+        read_at=NOW,
+    )
+    for number, method in enumerate(("pm_1", "pm_unknown", "")):
+        case = CaseFactory(merchant=merchant, failed_at=NOW, opened_at=NOW)
+        Try.objects.create(
+            merchant=merchant,
+            stripe_charge_id=f"ch_{number}",
+            stripe_invoice_id=case.stripe_invoice_id,
+            stripe_payment_method_id=method,
+            method_type="card",
+            method_brand="visa" if method else "",
+            at=NOW,
+            status="failed",
+            decline_code="do_not_honor",
+            amount_minor=1,
+            amount_due_minor=1,
+            amount_remaining_minor=1,
+            currency="usd",
+        )
+
+    services.count_everything_again(merchant=merchant)
+
+    banks = DayBreakdown.objects.filter(dimension="issuer").values_list("key", "open")
+    assert dict(banks) == {"visa BR": 1, "visa": 1, "other": 1}
