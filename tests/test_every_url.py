@@ -168,7 +168,8 @@ PUBLIC = {
     "pay:invoice",
     "pay:done",
     "pay:renew",
-    "branding:logo",  # pictures in mails
+    "branding:picture",  # in mails
+    "branding:colours",  # of the customer's pages; a colour, and nothing else
     "account_login",
     "account_logout",
     "account_signup",  # says that it is closed

@@ -39,7 +39,7 @@ class EmailSettingsAdmin(ReadOnlyAdmin):
     list_display = ["merchant", "sender_name", "link_target", "owner_alerts", "updated_at"]
     list_select_related = ["merchant"]
     search_fields = ["merchant__name", "merchant__stripe_account_id"]
-    exclude = ["logo"]
+    exclude = ["logo", "icon"]
 
 
 @admin.register(MailTemplate)

@@ -15,7 +15,7 @@ from apps.dunning.money import Money
 from apps.dunning.words import method_name
 from apps.dunning_emails.facts import customer_of, ends_at, need_of, settings_of
 from apps.dunning_emails.models import EmailSettings, MailTemplate
-from apps.dunning_emails.rendering import Look, Row, readable_on
+from apps.dunning_emails.rendering import Look, Row
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.queries.checks import stored_facts
 from apps.transactions.models import Transaction
@@ -30,17 +30,19 @@ def words_of(*, merchant_id: int, kind: MailKind, draft: bool = False) -> Words:
 
 def look_of(settings: EmailSettings) -> Look:
     """Return the branding of a merchant's mails."""
-    logo = ""
-    if settings.logo_hash:
-        path = reverse("branding:logo", args=[settings.logo_hash])
-        logo = f"{django_settings.PUBLIC_URL}{path}"
     return Look(
         store=settings.sender_name or settings.merchant.name,
         colour=settings.colour,
-        on_colour=readable_on(settings.colour),
-        logo_url=logo,
+        logo_url=_picture(settings.logo_hash),
+        icon_url=_picture(settings.icon_hash),
         postal_address=settings.postal_address,
     )
+
+
+def _picture(digest: str) -> str:
+    if not digest:
+        return ""
+    return f"{django_settings.PUBLIC_URL}{reverse('branding:picture', args=[digest])}"
 
 
 def case_values(*, cases: Sequence[RecoveryCase], now: dt.datetime) -> dict[str, str]:
@@ -146,12 +148,17 @@ def _backup(case: RecoveryCase) -> str:
     return f"We charged the other card you have on file with us, {card}."
 
 
-def _access(case: RecoveryCase) -> str:
+def last_access(case: RecoveryCase) -> str:
+    """Return what was done to access last: access_revoked, access_granted, or "" for nothing."""
     kinds = (CaseEvent.Kind.ACCESS_REVOKED, CaseEvent.Kind.ACCESS_GRANTED)
-    last = case.events.filter(kind__in=kinds).order_by("-at", "-id").first()
-    offer = case.offer_name or "your purchase"
-    if last is None:
+    events = case.events.filter(kind__in=kinds).order_by("-at", "-id")
+    return events.values_list("kind", flat=True).first() or ""
+
+
+def _access(case: RecoveryCase) -> str:
+    offer, last = case.offer_name or "your purchase", last_access(case)
+    if not last:
         return ""
-    if last.kind == CaseEvent.Kind.ACCESS_GRANTED:
+    if last == CaseEvent.Kind.ACCESS_GRANTED:
         return f"You have access to {offer} again."
     return f"Your access to {offer} is paused until then; your progress is kept."

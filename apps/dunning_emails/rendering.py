@@ -13,6 +13,7 @@ from html import escape
 from markdown_it import MarkdownIt
 
 from apps.dunning.mails.texts import Words, filled
+from apps.dunning_emails.colours import palette
 
 _MARKUP = MarkdownIt("zero", {"html": False, "linkify": False}).enable(
     ["emphasis", "link", "list", "newline", "escape", "paragraph"]
@@ -23,12 +24,12 @@ _EMPTY = re.compile(r"<p>\s*</p>\n?")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A merchant's branding. `colour` is #rrggbb; `on_colour` what is readable on it."""
+    """A merchant's branding: colours are #rrggbb, pictures public addresses."""
 
     store: str
     colour: str = "#2152cc"
-    on_colour: str = "#ffffff"
     logo_url: str = ""
+    icon_url: str = ""
     postal_address: str = ""
 
 
@@ -116,9 +117,15 @@ def _html(
     head = escape(look.store)
     if look.logo_url:
         head = (
-            f'<img src="{escape(look.logo_url)}" alt="{escape(look.store)}" height="40" '
+            f'<img class="logo" src="{escape(look.logo_url)}" alt="{escape(look.store)}" height="40" '
             'style="display:block;height:40px;width:auto;max-width:240px;border:0">'
         )
+    elif look.icon_url:
+        head = (
+            f'<img src="{escape(look.icon_url)}" alt="" width="32" height="32" '
+            f'style="border:0;border-radius:6px;vertical-align:middle;margin-right:10px">{head}'
+        )
+    light, dark = palette(look.colour, dark=False), palette(look.colour, dark=True)
     listed = "".join(
         f'<tr><td style="padding:6px 0">{escape(row.what)}</td>'
         f'<td align="right" style="padding:6px 0 6px 16px;white-space:nowrap">'
@@ -135,9 +142,9 @@ def _html(
     if button:
         act = (
             '<table role="presentation" style="border-collapse:separate;margin:8px 0 20px"><tr>'
-            f'<td style="background:{look.colour};border-radius:8px">'
+            f'<td class="act" style="background:{light.button};border-radius:8px">'
             f'<a href="{escape(url)}" style="display:inline-block;padding:13px 22px;'
-            f'color:{look.on_colour};font-weight:600;text-decoration:none">{escape(button)}</a>'
+            f'color:{light.on_button};font-weight:600;text-decoration:none">{escape(button)}</a>'
             "</td></tr></table>"
         )
     address = escape(look.postal_address).replace("\n", "<br>")
@@ -150,6 +157,10 @@ def _html(
         .replace("@button@", act)
         .replace("@store@", escape(look.store))
         .replace("@address@", address)
+        .replace("@link@", light.text)
+        .replace("@link-dark@", dark.text)
+        .replace("@act-dark@", dark.button)
+        .replace("@on-act-dark@", dark.on_button)
     )
 
 
@@ -168,13 +179,16 @@ p, ul, ol { margin: 0 0 16px; }
 .box { background: #ffffff; border: 1px solid #dfe3e9; border-radius: 12px; }
 .foot { color: #5f6978; }
 .rows td { border-top: 1px solid #dfe3e9; }
-a { color: #1c47b3; }
+a { color: @link@; }
 @media (prefers-color-scheme: dark) {
   body { background: #0e1116 !important; color: #eef1f5 !important; }
   .box { background: #161b22 !important; border-color: #2a323e !important; }
   .foot { color: #8f9aaa !important; }
   .rows td { border-color: #2a323e !important; }
-  .text a { color: #9dbcff; }
+  .text a { color: @link-dark@; }
+  .act { background: @act-dark@ !important; }
+  .act a { color: @on-act-dark@ !important; }
+  .logo { background: #ffffff; padding: 6px; border-radius: 6px; }
 }
 </style>
 </head>
@@ -194,22 +208,3 @@ font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 </body>
 </html>
 """
-
-
-def readable_on(colour: str) -> str:
-    """Return white or black, whichever stands out more on a colour. Source: WCAG 2.2."""
-    return "#ffffff" if contrast("#ffffff", colour) >= contrast("#000000", colour) else "#000000"
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21. Source: WCAG 2.2, relative luminance."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

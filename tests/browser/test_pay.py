@@ -3,9 +3,11 @@
 Nobody but the customer acts: the merchant neither signs in nor presses anything.
 """
 
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from apps import clock
@@ -18,6 +20,8 @@ from sandbox.server import pages
 from tests.accounts.factories import MembershipFactory
 from tests.browser.steps import follow
 from tests.browser.test_every_page import overflow, violations
+from tests.browser.test_screenshots import FOLDER
+from tests.dunning_emails.factories import EmailSettingsFactory
 from tests.story.conftest import make_world
 from tests.story.world import DAY
 
@@ -80,6 +84,17 @@ class Customer:
     def case(self):
         return self.world.case
 
+    def look_at(self, page, name: str) -> None:
+        """Check a page in every width and theme; picture it where pictures are wanted."""
+        for width in (320, 390, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert overflow(page) == 0, width
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme)
+                assert violations(page) == [], (width, theme)
+                if FOLDER:
+                    page.screenshot(path=f"{FOLDER}/pay-{name}-{theme}-{width}.png", full_page=True)
+
     def assert_fixed(self) -> None:
         """Paid once, access back, told in one line and in one mail, the sequence over."""
         case = self.case
@@ -95,12 +110,25 @@ class Customer:
         assert self.mailbox[-1].subject == "Thank you: your payment to Willow Studio went through"
 
 
+def drawn(size: tuple[int, int]) -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", size, "#5a2d82").save(picture, "PNG")
+    return picture.getvalue()
+
+
 @pytest.fixture
 def world(live_server, make_world, settings):
     """A merchant who writes mails and takes access, alone at the local Stripe."""
     settings.PUBLIC_URL = str(live_server)
     world = make_world()
     world.choose()
+    EmailSettingsFactory(
+        merchant=world.merchant,
+        colour="#5a2d82",
+        icon=drawn((64, 64)),
+        icon_hash="icon",
+        reply_to="help@willow.example",
+    )
     for kind in MailKind:
         mail_settings.switch_kind(
             merchant=world.merchant, kind=kind, on=True, user=None, now=world.now
@@ -123,15 +151,15 @@ def test_an_expired_card_is_replaced_and_access_comes_back(customer):
     assert customer.world.subscription.access == "revoked"
     page = customer.open_the_mail()
     expect(page.get_by_text("The card we have on file has expired.")).to_be_visible()
-    assert violations(page) == []
-    assert overflow(page) == 0
+    customer.look_at(page, "card")
 
     customer.enter_a_card(page)
     expect(page.get_by_role("heading", name="Charging your new payment method…")).to_be_visible()
     customer.a_worker_wakes()
 
     expect(page.get_by_role("heading", name="Paid. Thank you.")).to_be_visible()
-    assert violations(page) == []
+    expect(page.get_by_text("You have access to Studio Membership again.")).to_be_visible()
+    customer.look_at(page, "done")
     customer.assert_fixed()
     assert customer.world.subscription.access == "granted"
 

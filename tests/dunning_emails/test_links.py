@@ -84,6 +84,26 @@ def test_the_page_keeps_its_address_to_itself(live, path):
     assert not response.cookies
 
 
+def test_the_page_carries_the_merchants_branding(live, case, path):
+    EmailSettingsFactory(
+        merchant=case.merchant, sender_name="Willow", colour="#0a6b3d", icon=b"png", icon_hash="ab"
+    )
+
+    page = Client().get(path).content.decode()
+
+    assert "/branding/0a6b3d.css" in page
+    assert page.count("/branding/ab.png") == 2
+    assert "Willow" in page
+    rules = Client().get("/branding/0a6b3d.css")
+    assert rules["Content-Type"] == "text/css"
+    assert "--accent: light-dark(#0a6b3d, " in rules.content.decode()
+
+
+@pytest.mark.parametrize("name", ["red", "0A6B3D", "12345", "0a6b3d0a", "0a6b3d}x{"])
+def test_only_a_colour_makes_a_style_sheet(name):
+    assert Client().get(f"/branding/{name}.css").status_code == 404
+
+
 def test_a_link_works_while_the_case_is_open_and_seven_days_more(case, path):
     link = PaymentLink.objects.select_related("case").get()
     assert link.is_valid(now=NOW + dt.timedelta(days=400))

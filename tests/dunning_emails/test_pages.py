@@ -13,9 +13,10 @@ from PIL import Image
 from apps.accounts.models import AuditEntry, Role
 from apps.dunning.mails.kinds import AVAILABLE, MailKind
 from apps.dunning.mails.texts import TEXTS
+from apps.dunning_emails.colours import contrast, readable_on
 from apps.dunning_emails.composing import words_of
 from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
-from apps.dunning_emails.rendering import Look, Row, contrast, readable_on, render_mail
+from apps.dunning_emails.rendering import Look, Row, render_mail
 from tests.accounts.factories import MembershipFactory
 from tests.dunning_emails.factories import BouncedAddressFactory, MailFactory, MailTemplateFactory
 
@@ -315,7 +316,7 @@ class TestBranding:
         assert self.post(client, logo=picture(kind=kind)).status_code == 302
 
         stored = EmailSettings.objects.get()
-        answer = Client().get(reverse("branding:logo", args=[stored.logo_hash]))
+        answer = Client().get(reverse("branding:picture", args=[stored.logo_hash]))
         assert answer["Content-Type"] == "image/png"
         assert "immutable" in answer["Cache-Control"]
         with Image.open(io.BytesIO(answer.content)) as shown:
@@ -324,6 +325,29 @@ class TestBranding:
 
         self.post(client, remove_logo="on")
         assert EmailSettings.objects.get().logo_hash == ""
+
+    def test_an_icon_is_its_own_picture_and_square(self, client, owner):
+        assert self.post(client, logo=picture(), icon=picture((200, 100))).status_code == 302
+
+        stored = EmailSettings.objects.get()
+        assert stored.icon_hash not in ("", stored.logo_hash)
+        answer = Client().get(reverse("branding:picture", args=[stored.icon_hash]))
+        with Image.open(io.BytesIO(answer.content)) as shown:
+            assert shown.size == (128, 128)
+            assert shown.convert("RGBA").getpixel((64, 2))[3] == 0
+        self.post(client, remove_logo="on")
+        assert stored.icon_hash in client.get(address("preview", "failed_1")).content.decode()
+        self.post(client, remove_icon="on")
+        assert EmailSettings.objects.get().icon_hash == ""
+
+    def test_a_wrong_icon_says_so_beside_its_field_and_keeps_the_rest(self, client, owner):
+        wrong = SimpleUploadedFile("icon.png", b"not a picture")
+
+        answer = self.post(client, icon=wrong, sender_name="Willow & Co")
+
+        assert answer.status_code == 422
+        assert "Choose a PNG, JPEG or WebP picture." in answer.content.decode()
+        assert "Willow &amp; Co" in answer.content.decode()
 
     @pytest.mark.parametrize(
         "upload",

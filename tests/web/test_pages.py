@@ -23,7 +23,8 @@ PAGES = [
 ]
 NO_PAGE = {
     "api:access",
-    "branding:logo",
+    "branding:colours",
+    "branding:picture",
     "overview:healthz",
     "pay:card",
     "pay:invoice",

@@ -190,6 +190,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "icon",
+                    models.BinaryField(
+                        blank=True, help_text="PNG, square, at most 128 by 128.", null=True
+                    ),
+                ),
+                (
+                    "icon_hash",
+                    models.CharField(
+                        blank=True, help_text="Names its public address.", max_length=64
+                    ),
+                ),
+                (
                     "link_target",
                     models.CharField(
                         choices=[

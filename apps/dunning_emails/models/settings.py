@@ -44,6 +44,8 @@ class EmailSettings(models.Model):
     colour = models.CharField(max_length=7, default="#2152cc", help_text="#rrggbb")
     logo = models.BinaryField(null=True, blank=True, help_text="PNG, at most 480 by 160.")
     logo_hash = models.CharField(max_length=64, blank=True, help_text="Names its public address.")
+    icon = models.BinaryField(null=True, blank=True, help_text="PNG, square, at most 128 by 128.")
+    icon_hash = models.CharField(max_length=64, blank=True, help_text="Names its public address.")
     link_target = models.CharField(max_length=16, choices=LinkTarget, default=LinkTarget.RECOUP)
     own_link = models.URLField(max_length=500, blank=True)
     confirm_days = models.JSONField(default=confirm_days)

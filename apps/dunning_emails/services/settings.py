@@ -100,9 +100,9 @@ def save_settings(
         before = {name: _shown(getattr(current, name)) for name in changes}
         for name, value in changes.items():
             setattr(current, name, value)
-        if "logo" in changes:
-            logo = changes["logo"]
-            current.logo_hash = hashlib.sha256(logo).hexdigest() if logo else ""
+        for name in {"logo", "icon"} & changes.keys():
+            picture = changes[name]
+            setattr(current, f"{name}_hash", hashlib.sha256(picture).hexdigest() if picture else "")
         if "owner_alerts" in changes and before["owner_alerts"] != changes["owner_alerts"]:
             current.alerts_since = now
         current.version, current.updated_at = expected_version + 1, now

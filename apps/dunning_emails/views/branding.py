@@ -1,6 +1,7 @@
 """Settings > Branding: how mails and the payment page look."""
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -9,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
+from apps.dunning_emails.colours import style_sheet
 from apps.dunning_emails.facts import settings_of
 from apps.dunning_emails.forms import BrandingForm
 from apps.dunning_emails.models import EmailSettings
@@ -59,12 +61,22 @@ def save(request: MerchantRequest) -> HttpResponse:
 
 
 @require_safe
-def logo(request: HttpRequest, digest: str) -> HttpResponse:
-    """Serve a logo by its hash: public, as mails are, and the same for ever."""
-    row = EmailSettings.objects.filter(logo_hash=digest).exclude(logo=None).first()
-    if row is None or row.logo is None:
+def picture(request: HttpRequest, digest: str) -> HttpResponse:
+    """Serve a logo or an icon by its hash: public, as mails are, and the same for ever."""
+    row = EmailSettings.objects.filter(Q(logo_hash=digest) | Q(icon_hash=digest)).first()
+    shown = row and (row.logo if row.logo_hash == digest else row.icon)
+    if not shown:
         raise Http404("no such picture")
-    response = HttpResponse(bytes(row.logo), content_type="image/png")
+    return _for_ever(HttpResponse(bytes(shown), content_type="image/png"))
+
+
+@require_safe
+def colours(request: HttpRequest, colour: str) -> HttpResponse:
+    """Serve the rules that give the customer's pages a brand's colour; they depend on nothing else."""
+    return _for_ever(HttpResponse(style_sheet(f"#{colour}"), content_type="text/css"))
+
+
+def _for_ever(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
     return response
 

@@ -23,11 +23,12 @@ from apps.accounts.models import Merchant
 from apps.customers.queries import zone_of_customer
 from apps.dunning.customer_words import told, why_of
 from apps.dunning_emails import services
+from apps.dunning_emails.composing import last_access
 from apps.dunning_emails.facts import settings_of
 from apps.dunning_emails.models import CheckoutVisit, EmailSettings, PaymentLink
 from apps.dunning_emails.services import fixing, waking
 from apps.dunning_emails.services.visits import VISIT_LIFE
-from apps.recovery.models import Attempt
+from apps.recovery.models import Attempt, CaseEvent
 from apps.stripe_gateway.errors import GatewayError
 from apps.web.htmx import wants_fragment
 
@@ -46,6 +47,9 @@ POLICY = {
 """Nothing from elsewhere. The way to Stripe is a page that leads there, not a form's redirect."""
 
 POLL_SECONDS = 2
+ACCESS_WITHIN = dt.timedelta(minutes=1)
+"""How soon access is back after the payment; so long the page asks for that as well."""
+
 PATIENCE = dt.timedelta(minutes=3)
 """How long the page keeps asking; after it, the customer is told that a mail will follow."""
 
@@ -152,9 +156,21 @@ def done_page(request: HttpRequest, link: PaymentLink, token: str) -> HttpRespon
     case = link.case
     in_flight = case.attempts.filter(status__in=Attempt.UNSETTLED).exists()
     asks_again = case.status == case.Status.OPEN and visit is not None and _is_fresh(visit, now)
+    access = last_access(case) if case.status == case.Status.RECOVERED else ""
+    if access == CaseEvent.Kind.ACCESS_REVOKED and case.closed_at is not None:
+        asks_again = now - case.closed_at < ACCESS_WITHIN
     state = progress_of(link, in_flight=in_flight, asks_again=asks_again)
     name = "_progress" if wants_fragment(request) else "done"
-    return show(request, name, link, token, progress=state, polls=asks_again, every=POLL_SECONDS)
+    return show(
+        request,
+        name,
+        link,
+        token,
+        progress=state,
+        polls=asks_again,
+        every=POLL_SECONDS,
+        has_access=access == CaseEvent.Kind.ACCESS_GRANTED,
+    )
 
 
 def _is_fresh(visit: CheckoutVisit, now: dt.datetime) -> bool:
@@ -215,7 +231,8 @@ def show(
         settings = settings_of(link.merchant)
         context["case"], context["contact"] = link.case, settings.reply_to
         context["store"] = settings.sender_name or link.merchant.name
-        context["logo"] = settings.logo_hash
+        context["logo"], context["icon"] = settings.logo_hash, settings.icon_hash
+        context["colour"] = settings.colour.removeprefix("#")
     return render(request, f"dunning_emails/pay/{name}.html", context, status=status)
 
 
