@@ -92,9 +92,9 @@ def endpoints(*, merchant: Merchant) -> QuerySet[WebhookEndpoint]:
     )
 
 
-def switched_off(*, merchant: Merchant) -> int:
-    """Count endpoints that Recoup disabled itself; Home says so."""
-    return WebhookEndpoint.objects.for_merchant(merchant).filter(disabled_by="Recoup").count()
+def switched_off(*, merchant: Merchant) -> QuerySet[WebhookEndpoint]:
+    """Select endpoints that Recoup disabled itself; Home and an alert say so."""
+    return WebhookEndpoint.objects.for_merchant(merchant).filter(disabled_by="Recoup")
 
 
 def deliveries(*, merchant: Merchant, endpoint_id: int, status: str = "") -> QuerySet[Delivery]:

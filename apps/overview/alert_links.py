@@ -48,6 +48,8 @@ def next_step(row: Alert) -> Link:
         return Link(f"{cases}?{query}", _("Open the cases that wait"))
     if row.kind == "involuntary":
         return Link(reverse("retry_settings:settings"), _("Open the retry settings"))
+    if row.kind == "webhook_off":
+        return Link(reverse("outgoing:endpoint", args=[int(row.key)]), _("Open the endpoint"))
     if row.kind == "mail_bouncing":
         return Link(f"{cases}?view=attention", _("Open the cases that wait for a customer"))
     return Link(reverse("overview:alert", args=[row.pk]), _("See what to do"))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from apps.accounts.models import Merchant
 from apps.overview.watched import events_of
-from apps.stripe_gateway.account import READS, missing_permissions
 from apps.stripe_gateway.errors import GatewayError
+from apps.stripe_gateway.permissions import try_permissions
 from apps.webhooks.models import DirtyObject, InboxEvent, SweepCursor
 
 DAY = dt.timedelta(days=1)
@@ -69,20 +69,20 @@ def webhook_health(*, merchant: Merchant, now: dt.datetime) -> WebhookHealth:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What the key may read, by Stripe's own names; `error` where Stripe gave no answer."""
+    """What the key may do, by Stripe's own names; `error` where Stripe gave no answer."""
 
-    read: tuple[tuple[str, bool], ...] = ()
+    tried: tuple[tuple[str, bool], ...] = ()
     error: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
-        return tuple(name for name, allowed in self.read if not allowed)
+        return tuple(name for name, allowed in self.tried if not allowed)
 
 
 def permissions_of(merchant: Merchant) -> Permissions:
-    """Ask Stripe, by reading one of each; one call for each name."""
+    """Ask Stripe, by trying what changes nothing; one call for each name."""
     try:
-        missing = missing_permissions(account=merchant)
+        tried = try_permissions(account=merchant)
     except GatewayError as error:
         return Permissions(error=str(error))
-    return Permissions(tuple((name, name not in missing) for name in READS))
+    return Permissions(tuple(tried.items()))

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from babel import Locale
 from django.db.models import F, Min, Q, QuerySet, Sum
@@ -11,10 +12,11 @@ from django.db.models import F, Min, Q, QuerySet, Sum
 from apps.accounts.models import AuditEntry, Merchant
 from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
 from apps.dunning.facts import Decline
-from apps.dunning.metrics.alerts import Thresholds, Trend, Watched
+from apps.dunning.metrics.alerts import EndpointOff, Thresholds, Trend, Watched
 from apps.dunning.metrics.rates import Share
 from apps.dunning.words import words
 from apps.dunning_emails.models import Mail
+from apps.integrations.queries import switched_off
 from apps.overview.invariants import late_attempts
 from apps.overview.models import InvariantCheck
 from apps.recovery.models import Attempt
@@ -51,7 +53,7 @@ def is_being_counted(*, merchant: Merchant) -> bool:
 def watched(
     *, merchant: Merchant, thresholds: Thresholds, now: dt.datetime, real_now: dt.datetime
 ) -> Watched:
-    """Gather what is looked at; about twelve queries, however long the history."""
+    """Gather what is looked at; about thirteen queries, however long the history."""
     today = now.astimezone(merchant.zone).date()
     last_event_at = _last_event_at(merchant, now=now)
     sent, bounced = _mails(merchant, now=now)
@@ -69,6 +71,10 @@ def watched(
         .first(),
         mails_sent=sent,
         mails_bounced=bounced,
+        endpoints_off=[
+            EndpointOff(one.pk, urlsplit(one.url).hostname or "", one.disabled_why)
+            for one in switched_off(merchant=merchant)
+        ],
     )
 
 

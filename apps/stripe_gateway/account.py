@@ -1,13 +1,12 @@
-"""Calls about the account itself: whose key it is, what it may do, events and webhook endpoints."""
+"""Calls about the account itself: whose key it is, events and webhook endpoints."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from django.conf import settings
 
 from apps.stripe_gateway.connection import body_of, key_is_live, options, stripe_client
-from apps.stripe_gateway.errors import AccessDenied
 from apps.stripe_gateway.facts import AccountInfo
 from apps.stripe_gateway.readers.common import dig, own_id, rows, text
 from apps.stripe_gateway.translation import our_errors
@@ -34,40 +33,6 @@ def check_key() -> AccountInfo:
         default_currency=text(answer, "default_currency"),
         charges_enabled=dig(answer, "charges_enabled") is not False,
     )
-
-
-READS = (
-    "Charges",
-    "Customers",
-    "Events",
-    "Invoices",
-    "PaymentIntents",
-    "Products",
-    "Subscriptions",
-    "Webhook endpoints",
-)
-"""What the key must be able to read; `missing_permissions` tries each."""
-
-WRITES = ("Checkout Sessions", "Customers", "Invoices", "Subscriptions", "Webhook endpoints")
-"""What it must be able to change. No harmless call could tell."""
-
-
-def missing_permissions(*, account: StripeAccount) -> tuple[str, ...]:
-    """Name what the key may not read, by trying a list of one of each."""
-    v1 = stripe_client().v1
-    one: Any = {"limit": 1}
-    chosen = options(account)
-    lists: dict[str, Callable[[], object]] = {
-        "Charges": lambda: v1.charges.list(one, chosen),
-        "Customers": lambda: v1.customers.list(one, chosen),
-        "Events": lambda: v1.events.list(one, chosen),
-        "Invoices": lambda: v1.invoices.list(one, chosen),
-        "PaymentIntents": lambda: v1.payment_intents.list(one, chosen),
-        "Products": lambda: v1.products.list(one, chosen),
-        "Subscriptions": lambda: v1.subscriptions.list(one, chosen),
-        "Webhook endpoints": lambda: v1.webhook_endpoints.list(one, chosen),
-    }
-    return tuple(name for name, read in lists.items() if not _may(read))
 
 
 def webhook_endpoint_at(*, url: str) -> str:
@@ -113,12 +78,3 @@ def list_events(
         if not dig(answer, "has_more") or not page:
             return
         params["starting_after"] = text(page[-1], "id")
-
-
-def _may(read: Callable[[], object]) -> bool:
-    try:
-        with our_errors():
-            read()
-    except AccessDenied:
-        return False
-    return True

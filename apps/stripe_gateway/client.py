@@ -13,7 +13,6 @@ from apps.stripe_gateway.account import (
     check_key,
     create_webhook_endpoint,
     list_events,
-    missing_permissions,
     webhook_endpoint_at,
 )
 from apps.stripe_gateway.checkout import create_setup_session, read_setup_session
@@ -37,6 +36,7 @@ from apps.stripe_gateway.facts import (
     InvoiceFacts,
     SubscriptionFacts,
 )
+from apps.stripe_gateway.permissions import missing_permissions
 from apps.stripe_gateway.product_names import known_names, names_of
 from apps.stripe_gateway.readers.charges import charge_facts
 from apps.stripe_gateway.readers.common import Json, ident, own_id, rows, text

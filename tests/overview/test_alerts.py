@@ -59,6 +59,7 @@ def test_open_ones_say_what_to_do_and_cleared_ones_stay(client, merchant):
         ("late_attempts", "", "view=retrying"),
         ("involuntary", "critical", "/settings/retries/"),
         ("mail_bouncing", "", "view=attention"),
+        ("webhook_off", "12", "/settings/webhooks/12/"),
         ("key_refused", "", "Check the endpoint."),
     ],
 )

@@ -124,7 +124,7 @@ class TestReplay:
 
 
 class TestPermissions:
-    def test_it_names_what_the_key_may_not_read(self, client, merchant, settings):
+    def test_it_names_what_the_key_may_not_do(self, client, merchant, settings):
         local = Sandbox(clock=Clock())
         merchant.is_connected, merchant.stripe_account_id = False, local.account
         merchant.save()
@@ -135,8 +135,9 @@ class TestPermissions:
         with gateway.use_http_client(SandboxHTTPClient(local)):
             page = text(client.get(reverse("overview:stripe_permissions")))
 
-        assert "The key may not read: Events, Invoices" in page
-        assert "Charges May read" in page
+        assert "The key lacks: Events (read), Invoice payments (read), Invoices (read)" in page
+        assert "Charges (read) Granted" in page
+        assert "Checkout Sessions (write) Missing" in page
         assert "rk_test" not in page
 
     def test_no_answer_is_no_permission(self, client, merchant):
@@ -147,7 +148,7 @@ class TestPermissions:
             page = text(client.get(reverse("overview:stripe_permissions")))
 
         assert "Stripe did not answer the question" in page
-        assert "May read" not in page
+        assert "Granted" not in page
 
 
 class TestDisconnect:

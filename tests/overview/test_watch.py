@@ -10,9 +10,10 @@ from apps.accounts.services import record_audit
 from apps.analytics.models import Alert, AlertSettings, DayBreakdown, DayFigures, DayToCount
 from apps.dunning.metrics.alerts import Thresholds
 from apps.integrations.models import Delivery
+from apps.integrations.services import enable
 from apps.overview.models import InvariantCheck
 from apps.overview.tasks import watch as watch_task
-from apps.overview.watch import watch, watch_everybody
+from apps.overview.watch import mail_alerts, watch, watch_everybody
 from apps.overview.watched import watched
 from apps.recovery.models import Attempt
 from apps.stripe_gateway import client as gateway
@@ -240,6 +241,33 @@ def test_mails_that_come_back(merchant):
 
     assert (facts(merchant).mails_bounced, facts(merchant).mails_sent) == (4, 20)
     assert look(merchant) == [("mail_bouncing", "")]
+
+
+def test_an_endpoint_that_recoup_switched_off_is_told_by_mail_until_it_is_on_again(
+    merchant, mailoutbox
+):
+    owner = MembershipFactory(merchant=merchant).user
+    endpoint = WebhookEndpointFactory(
+        merchant=merchant,
+        url="https://hooks.willow.example/in?key=secret",
+        disabled_at=NOW,
+        disabled_by="Recoup",
+        disabled_why="Nothing arrived for days. Last: The server answered 500.",
+    )
+    WebhookEndpointFactory(merchant=merchant, disabled_at=NOW, disabled_by="ana@example.com")
+
+    assert look(merchant) == [("webhook_off", str(endpoint.pk))]
+    mail_alerts(merchant=merchant, now=NOW)
+    mail_alerts(merchant=merchant, now=NOW)
+
+    (mail,) = mailoutbox
+    assert mail.to == [owner.email]
+    assert "hooks.willow.example" in mail.body
+    assert "The server answered 500." in mail.body
+    assert "secret" not in mail.body
+
+    enable(merchant=merchant, endpoint_id=endpoint.pk, user=owner, now=NOW)
+    assert look(merchant) == []
 
 
 def test_many_ends_for_non_payment(merchant):

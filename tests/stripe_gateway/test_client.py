@@ -9,6 +9,7 @@ import stripe
 from apps.dunning.facts import Decline, Method
 from apps.stripe_gateway import client, errors
 from apps.stripe_gateway.models import ProductName
+from apps.stripe_gateway.permissions import NOBODY
 from tests.stripe_gateway import shapes
 from tests.stripe_gateway.fake_stripe import Account, FakeStripe, listed
 
@@ -369,13 +370,29 @@ class TestAccount:
 
         assert (info.id, info.country, info.livemode) == ("acct_1", "CA", False)
 
-    def test_what_a_restricted_key_may_not_read(self, stripe_api):
-        lists = ("charges", "customers", "events", "payment_intents", "products")
+    def test_what_a_restricted_key_may_not_do(self, stripe_api):
+        lists = (
+            "charges",
+            "customers",
+            "events",
+            "invoice_payments",
+            "payment_intents",
+            "products",
+        )
         for name in (*lists, "subscriptions", "webhook_endpoints"):
             stripe_api.answer(f"GET /v1/{name}", listed())
         refuse(stripe_api, 403, "GET /v1/invoices")
+        absent = ("POST /v1/customers/cus_", "POST /v1/invoices/in_", "GET /v1/payment_methods/pm_")
+        for address in absent:
+            refuse(stripe_api, 404, f"{address}{NOBODY}")
+        refuse(stripe_api, 403, f"POST /v1/subscriptions/sub_{NOBODY}")
+        refuse(stripe_api, 404, f"POST /v1/webhook_endpoints/we_{NOBODY}")
+        refuse(stripe_api, 400, "POST /v1/checkout/sessions", code="resource_missing")
 
-        assert client.missing_permissions(account=OWN) == ("Invoices",)
+        assert client.missing_permissions(account=OWN) == (
+            "Invoices (read)",
+            "Subscriptions (write)",
+        )
 
 
 @pytest.mark.parametrize(

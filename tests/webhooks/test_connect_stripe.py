@@ -17,6 +17,20 @@ pytestmark = pytest.mark.django_db
 
 SITE = "https://recoup.example"
 
+READS = (
+    "charges",
+    "customers",
+    "events",
+    "invoice_payments",
+    "invoices",
+    "payment_intents",
+    "payment_methods",
+    "products",
+    "subscriptions",
+    "webhook_endpoints",
+)
+WRITES = ("checkout", "customers", "invoices", "subscriptions", "webhook_endpoints")
+
 
 @pytest.fixture
 def sandbox(settings):
@@ -151,5 +165,18 @@ class TestRestrictedKeys:
 
         said = refusal("--account", sandbox.account)
 
-        assert "Invoices" in said
+        assert "Invoices (read)" in said
         assert "Charges" not in said
+
+    def test_it_says_what_it_may_not_write_and_changes_nothing(self, restrict, sandbox):
+        everything = [f"{name}:read" for name in READS] + [f"{name}:write" for name in WRITES]
+        restrict(*(one for one in everything if one != "checkout:write"))
+        before = len(sandbox.books().all("event"))
+
+        said = refusal("--account", sandbox.account)
+
+        assert "The key lacks: Checkout Sessions (write)." in said
+        assert len(sandbox.books().all("event")) == before
+        restrict(*everything)
+        assert "The key works" in connect("--account", sandbox.account)
+        assert sandbox.books().all("checkout.session") == []

@@ -20,6 +20,7 @@ AlertKind = Literal[
     "late_attempts",
     "key_refused",
     "mail_bouncing",
+    "webhook_off",
     "involuntary",
 ]
 
@@ -72,6 +73,15 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointOff:
+    """An address of the merchant to which nothing is sent any more: its row, its host, and why."""
+
+    id: int
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """What is looked at. Shares: the last week's retries, and 90 days of ended subscriptions."""
 
@@ -84,6 +94,7 @@ class Watched:
     key_refused_at: datetime | None = None
     mails_sent: int = 0
     mails_bounced: int = 0
+    endpoints_off: Sequence[EndpointOff] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ TITLES: Mapping[AlertKind, str] = MappingProxyType(
         "late_attempts": "Retries are not being made",
         "key_refused": "Stripe refuses the key",
         "mail_bouncing": "Mails come back",
+        "webhook_off": "A webhook endpoint was switched off",
         "involuntary": "Many subscriptions end for non-payment",
     }
 )
@@ -120,6 +132,7 @@ def findings(*, watched: Watched, thresholds: Thresholds, now: datetime) -> tupl
         *_late(watched),
         *_key(watched),
         *_bounces(watched),
+        *_endpoints(watched),
         *_involuntary(watched),
     )
 
@@ -231,6 +244,17 @@ def _bounces(watched: Watched) -> Iterator[Finding]:
         "Check your sender's domain (SPF, DKIM), and ask the customers named for another address.",
         evidence={"bounced": bounced, "sent": sent},
     )
+
+
+def _endpoints(watched: Watched) -> Iterator[Finding]:
+    for one in watched.endpoints_off:
+        yield Finding(
+            "webhook_off",
+            str(one.id),
+            f"Recoup sends no more events to {one.host}. {one.why}",
+            "Repair the receiver, enable the endpoint, then replay what it missed.",
+            evidence={"endpoint": one.host, "why": one.why},
+        )
 
 
 def _involuntary(watched: Watched) -> Iterator[Finding]:

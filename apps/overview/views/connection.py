@@ -16,7 +16,6 @@ from apps.accounts.services import set_attached
 from apps.overview import services
 from apps.overview.connection import permissions_of, webhook_health
 from apps.stripe_gateway import platform
-from apps.stripe_gateway.account import WRITES
 from apps.stripe_gateway.connection import key_is_restricted
 from apps.stripe_gateway.errors import AccessDenied, GatewayError
 from apps.web.htmx import wants_fragment
@@ -42,8 +41,8 @@ def stripe(request: MerchantRequest) -> HttpResponse:
 @require_GET
 @allow(Role.ADMIN)
 def stripe_permissions(request: MerchantRequest) -> HttpResponse:
-    """Ask Stripe what the key may read; eight calls, so only when somebody asks."""
-    context = {"permissions": permissions_of(request.merchant), "writes": WRITES}
+    """Ask Stripe what the key may do; fifteen calls, so only when somebody asks."""
+    context = {"permissions": permissions_of(request.merchant)}
     name = "_permissions.html" if wants_fragment(request) else "permissions.html"
     return render(request, f"overview/{name}", context)
 

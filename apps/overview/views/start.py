@@ -63,7 +63,7 @@ def home(request: MerchantRequest) -> HttpResponse:
         "figures": found,
         "importing": importing,
         "setup": setup,
-        "webhooks_off": switched_off(merchant=merchant),
+        "webhooks_off": switched_off(merchant=merchant).count(),
         "attention": _weightiest(rows, by_weight),
         "attention_total": len(waiting),
         "recovered": [row for row in rows if row.case.status != "open"],

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from apps.dunning.metrics.alerts import TITLES, Thresholds, Trend, Watched, findings
+from apps.dunning.metrics.alerts import TITLES, EndpointOff, Thresholds, Trend, Watched, findings
 from apps.dunning.metrics.rates import Share
 
 NOW = dt.datetime(2026, 11, 22, 17, 0, tzinfo=dt.UTC)
@@ -101,6 +101,7 @@ def test_every_finding_says_what_to_do():
         key_refused_at=NOW,
         mails_sent=20,
         mails_bounced=10,
+        endpoints_off=[EndpointOff(1, "willow.example", "The server answered 410.")],
     )
 
     assert {one.kind for one in everything} == set(TITLES)

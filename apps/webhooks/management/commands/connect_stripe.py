@@ -85,7 +85,7 @@ class Command(BaseCommand):
         missing = gateway.missing_permissions(account=own)
         if missing:
             raise CommandError(
-                f"The key may not read: {', '.join(missing)}. Grant it in Stripe under "
+                f"The key lacks: {', '.join(missing)}. Grant it in Stripe under "
                 "Developers > API keys."
             )
         mode = "live mode" if own.livemode else "test mode"
