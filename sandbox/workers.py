@@ -15,7 +15,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from apps.customer_payments import services as customer_payments
-from apps.customer_payments.models import AccessEvent, AccessStep
+from apps.customer_payments.models import AccessEvent, AccessRun, AccessStep
 from apps.dunning_emails import services as dunning_emails
 from apps.dunning_emails.models import CheckoutVisit, Mail
 from apps.dunning_emails.services import sending
@@ -72,6 +72,7 @@ def _go_on_with_cases(now: Now) -> int:
 
 def _draw_consequences(now: Now) -> int:
     told = reactions.deliver(now=now())
+    told += customer_payments.plan_runs(now=now())
     steps = customer_payments.due_steps(now=now())
     taken = sum(customer_payments.carry_out_step(step_id=one, now=now()) for one in steps)
     mails = sending.due_mails(now=now())
@@ -117,7 +118,7 @@ class Pulse:
 def pulse(now: dt.datetime) -> Pulse:
     """Count what is left to do at this moment of business time. One statement."""
     counts = _count(_left, now)
-    return Pulse(waiting=sum(counts[:8]), doubtful=sum(counts[8:]))
+    return Pulse(waiting=sum(counts[:9]), doubtful=sum(counts[9:]))
 
 
 # Moments in a statement that is written once and asked again and again.
@@ -138,6 +139,7 @@ def _left() -> tuple[QuerySet[Any], ...]:
         running.filter(lease_until__gt=_REAL),
         CaseEvent.objects.undelivered().filter(delivery_tries=0),
         AccessStep.objects.due(now=_NOW),
+        AccessRun.objects.unfinished(),
         Mail.objects.due(now=_NOW),
         running,
         Attempt.objects.filter(status=Attempt.Status.UNKNOWN),
@@ -163,6 +165,7 @@ def _consequences() -> tuple[QuerySet[Any], ...]:
     return (
         CaseEvent.objects.undelivered(),
         AccessEvent.objects.filter(told_at=None),
+        AccessRun.objects.unfinished(),
         AccessStep.objects.due(now=_NOW),
         Mail.objects.due(now=_NOW),
     )

@@ -6,6 +6,7 @@ from apps.accounts.admin import ReadOnlyAdmin, ReadOnlyInline
 from apps.customer_payments.models import (
     Access,
     AccessEvent,
+    AccessRun,
     AccessStep,
     CustomerPaymentSettings,
 )
@@ -63,3 +64,10 @@ class AccessStepAdmin(ReadOnlyAdmin):
         "access__stripe_subscription_id",
         "case__stripe_invoice_id",
     ]
+
+
+@admin.register(AccessRun)
+class AccessRunAdmin(ReadOnlyAdmin):
+    list_display = ["asked_at", "merchant", "asked_by", "customers", "position", "finished_at"]
+    list_select_related = ["merchant"]
+    search_fields = ["merchant__name", "merchant__stripe_account_id", "asked_by"]

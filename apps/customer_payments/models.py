@@ -250,3 +250,48 @@ class AccessStep(models.Model):
     @property
     def is_held(self) -> bool:
         return self.status == AccessStep.Status.HELD
+
+
+class AccessRunQuerySet(models.QuerySet["AccessRun"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+    def unfinished(self) -> Self:
+        return self.filter(finished_at=None)
+
+
+class AccessRun(models.Model):
+    """Settings that were saved to hold for open cases too: a worker plans their steps, one by one.
+
+    `position` is how many of `case_ids` are done; it moves with each case's steps in one
+    transaction, so that a run goes on where a killed worker left it. The steps it plans bear
+    `asked_at` as the moment they were planned.
+    """
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=254)
+    customers = models.PositiveIntegerField(help_text="Who lose access at once, as confirmed.")
+    case_ids = models.JSONField(help_text="Ids of cases, in the order they are taken.")
+    position = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why it ended before its end.")
+
+    objects = AccessRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant"],
+                condition=Q(finished_at=None),
+                name="access_run_one_at_a_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Access run {self.pk} of {self.merchant}: {self.position} of {self.total}"
+
+    @property
+    def total(self) -> int:
+        return len(self.case_ids)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from apps.accounts.models import Merchant
-from apps.customer_payments.models import Access, AccessEvent, AccessStep
+from apps.customer_payments.models import Access, AccessEvent, AccessRun, AccessStep
 from apps.customers.models import Customer
 from apps.recovery.models import RecoveryCase
 from apps.subscriptions.models import Subscription
@@ -15,6 +15,9 @@ RECENT_ROWS = 2_000
 MOST_LOSING = 200
 """Lines of the list of who loses access; it covers two days."""
 
+SHOWN_FOR = dt.timedelta(days=1)
+"""How long the settings page tells what a run over open cases came to."""
+
 
 @dataclass(frozen=True, slots=True)
 class PastDue:
@@ -22,6 +25,31 @@ class PastDue:
 
     customers: int
     revoked: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """What a run over open cases came to so far, in customers.
+
+    `waiting` have a step that is due now; `spared` kept access, because they paid or somebody said
+    otherwise.
+    """
+
+    run: AccessRun
+    revoked: int
+    waiting: int
+    later: int
+    held: int
+    spared: int
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.run.finished_at is None or bool(self.waiting)
+
+    @property
+    def done(self) -> int:
+        """Customers whose access is settled, of those who were to lose it at once."""
+        return min(self.revoked + self.spared + self.held, self.run.customers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,29 @@ def offers(*, merchant: Merchant) -> list[tuple[str, str]]:
     )
     names = {product_id: name or product_id for product_id, name in reversed(list(recent))}
     return sorted(names.items(), key=lambda offer: offer[1].casefold())
+
+
+def last_run(*, merchant: Merchant, now: dt.datetime) -> RunProgress | None:
+    """Give the newest run over open cases, unless it ended a day ago; two queries."""
+    run = AccessRun.objects.for_merchant(merchant).first()
+    if run is None or (run.finished_at is not None and run.finished_at < now - SHOWN_FOR):
+        return None
+    Status, revoked = AccessStep.Status, Q(state=AccessStep.State.REVOKED)
+    due = Q(status=Status.PLANNED, due_at__lte=now)
+
+    def people(which: Q) -> Count:
+        return Count("access__stripe_customer_id", distinct=True, filter=which)
+
+    counts = AccessStep.objects.filter(
+        case_id__in=run.case_ids, access__merchant=merchant, planned_at=run.asked_at
+    ).aggregate(
+        revoked=people(revoked & Q(status=Status.DONE)),
+        waiting=people(due),
+        later=people(revoked & Q(status=Status.PLANNED) & ~due),
+        held=people(Q(status=Status.HELD)),
+        spared=people(revoked & Q(status=Status.DROPPED)),
+    )
+    return RunProgress(run=run, **counts)
 
 
 def losing(*, merchant: Merchant, until: dt.datetime) -> list[Losing]:

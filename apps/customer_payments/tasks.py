@@ -16,11 +16,13 @@ SECONDS = 60.0
 
 @shared_task(name="customer_payments.take_due_steps")
 def take_due_steps(**_: object) -> None:
-    """Carry out the access steps whose time has come; one that fails holds up no other.
+    """Plan what saved settings ask for, and carry out the access steps whose time has come.
 
-    Stripe may be slow: after a minute the rest is left to the next beat.
+    A step that fails holds up no other. Stripe may be slow: after a minute the rest is left to the
+    next beat, and so is a run whose worker died.
     """
     until = time.monotonic() + SECONDS
+    services.plan_runs(now=clock.now(), seconds=SECONDS / 2)
     for step_id in services.due_steps(now=clock.now()):
         if time.monotonic() > until:
             return

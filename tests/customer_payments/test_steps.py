@@ -7,7 +7,9 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import AuditEntry
 from apps.customer_payments import services
-from apps.customer_payments.models import Access, AccessEvent, AccessStep
+from apps.customer_payments.models import Access, AccessEvent, AccessRun, AccessStep
+from apps.customer_payments.queries import last_run
+from apps.customer_payments.services import opened
 from apps.customer_payments.services.opened import effect_on_open
 from apps.dunning.access import AccessRules, Ladder, Step
 from apps.dunning.facts import Decline
@@ -63,6 +65,7 @@ def pay(merchant, invoice=None, at=FAILED_AT + DAY) -> None:
 
 def go_on(now) -> None:
     reactions.deliver(now=now)
+    services.plan_runs(now=now)
     for step_id in services.due_steps(now=now):
         services.carry_out_step(step_id=step_id, now=now)
     reactions.deliver(now=now)
@@ -540,6 +543,30 @@ class TestByHand:
             )
 
 
+def past_due(merchant, count: int) -> list[RecoveryCase]:
+    """Make open cases of so many customers, known to have failed and just looked at."""
+    cases = [
+        CaseFactory(
+            merchant=merchant,
+            stripe_customer_id=f"cus_{number}",
+            stripe_subscription_id=f"sub_{number}",
+            checked_at=FAILED_AT + DAY,
+        )
+        for number in range(count)
+    ]
+    for case in cases:
+        CaseEvent.objects.create(
+            case=case,
+            merchant=merchant,
+            kind="opened",
+            key="opened",
+            at=FAILED_AT,
+            text="Payment failed.",
+            data={"counts_as_failure": True},
+        )
+    return cases
+
+
 class TestSavingWithPeoplePastDue:
     def test_new_failures_only_leaves_them_even_when_a_later_try_fails(self, merchant):
         fail(merchant)
@@ -565,21 +592,7 @@ class TestSavingWithPeoplePastDue:
     def test_the_count_costs_few_queries_however_many_are_past_due(
         self, merchant, django_assert_max_num_queries
     ):
-        for number in range(12):
-            case = CaseFactory(
-                merchant=merchant,
-                stripe_customer_id=f"cus_{number}",
-                stripe_subscription_id=f"sub_{number}",
-            )
-            CaseEvent.objects.create(
-                case=case,
-                merchant=merchant,
-                kind="opened",
-                key="opened",
-                at=FAILED_AT,
-                text="Payment failed.",
-                data={"counts_as_failure": True},
-            )
+        past_due(merchant, 12)
 
         with django_assert_max_num_queries(4):
             effect = effect_on_open(merchant=merchant, rules=FIRST, now=FAILED_AT + DAY)
@@ -617,6 +630,69 @@ class TestSavingWithPeoplePastDue:
         fail(merchant, again, FAILED_AT + 2 * DAY)
 
         assert state() == "granted"
+
+    def test_a_run_goes_on_where_a_killed_worker_left_it(self, merchant):
+        past_due(merchant, 5)
+        choose(merchant, at=FAILED_AT + DAY, confirmed_count=5)
+        run = AccessRun.objects.get()
+        assert not AccessStep.objects.exists()
+
+        assert services.plan_next(run_id=run.pk, now=FAILED_AT + DAY)
+        assert services.plan_next(run_id=run.pk, now=FAILED_AT + DAY)
+        assert AccessStep.objects.count() == 2
+        assert services.plan_runs(now=FAILED_AT + DAY) == 3
+        assert services.plan_runs(now=FAILED_AT + DAY) == 0
+
+        assert AccessStep.objects.count() == 5
+        run.refresh_from_db()
+        assert (run.position, run.finished_at) == (5, FAILED_AT + DAY)
+
+    def test_one_that_fails_holds_up_no_other(self, merchant, monkeypatch):
+        first, *_ = past_due(merchant, 3)
+        choose(merchant, at=FAILED_AT + DAY, confirmed_count=3)
+        plan = opened.plan
+
+        def stumble(*, case, **more):
+            if case == first:
+                raise ValueError("odd")
+            return plan(case=case, **more)
+
+        monkeypatch.setattr(opened, "plan", stumble)
+        services.plan_runs(now=FAILED_AT + DAY)
+
+        assert AccessStep.objects.count() == 2
+        assert AccessRun.objects.unfinished().count() == 0
+
+    def test_other_settings_end_a_run_and_the_same_do_not(self, merchant):
+        past_due(merchant, 2)
+        choose(merchant, at=FAILED_AT + DAY, confirmed_count=2)
+        services.plan_next(run_id=AccessRun.objects.get().pk, now=FAILED_AT + DAY)
+
+        choose(merchant, grant=False, at=FAILED_AT + DAY)
+        assert AccessRun.objects.unfinished().exists()
+        choose(merchant, AccessRules(revoke="never"), at=FAILED_AT + DAY)
+
+        assert services.plan_runs(now=FAILED_AT + DAY) == 0
+        assert AccessRun.objects.get().note == "Other settings were saved."
+        go_on(FAILED_AT + DAY)
+        assert not Access.objects.filter(state="revoked").exists()
+
+    def test_what_came_of_it_is_told(self, merchant):
+        cases = past_due(merchant, 4)
+        choose(merchant, at=FAILED_AT + DAY, confirmed_count=4)
+        progress = last_run(merchant=merchant, now=FAILED_AT + DAY)
+        assert (progress.is_under_way, progress.done) == (True, 0)
+        services.plan_runs(now=FAILED_AT + DAY)
+        RecoveryCase.objects.filter(pk=cases[0].pk).update(
+            status="recovered", end_reason="paid", closed_at=FAILED_AT + DAY
+        )
+
+        go_on(FAILED_AT + DAY)
+
+        progress = last_run(merchant=merchant, now=FAILED_AT + DAY)
+        assert not progress.is_under_way
+        assert (progress.revoked, progress.spared, progress.later) == (3, 1, 0)
+        assert last_run(merchant=merchant, now=FAILED_AT + 3 * DAY) is None
 
     def test_another_count_than_confirmed_saves_nothing(self, merchant):
         fail(merchant)

@@ -15,6 +15,11 @@ def _now(monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: SUNDAY_NOON)
 
 
+@pytest.fixture(autouse=True)
+def _no_run(monkeypatch):
+    monkeypatch.setattr(services, "plan_runs", lambda **_: 0)
+
+
 def test_a_step_that_fails_holds_up_no_other(monkeypatch):
     taken = []
 

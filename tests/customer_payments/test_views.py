@@ -8,7 +8,7 @@ from django.urls import reverse
 from apps import clock
 from apps.accounts.models import AuditEntry, Role
 from apps.customer_payments.models import Access, AccessStep
-from apps.customer_payments.services import save_settings, settings_for
+from apps.customer_payments.services import plan_runs, save_settings, settings_for
 from apps.dunning.access import AccessRules, Ladder, Step
 from apps.recovery.models import CaseEvent
 from tests.accounts.factories import MembershipFactory, UserFactory
@@ -176,6 +176,11 @@ class TestReview:
         response = client.post(SAVE, sent | {"do": "revoke", "count": "2"})
 
         assert response.status_code == 302
+        assert not AccessStep.objects.exists()
+        page = client.get(PAGE)
+        assert "0 of 2 customers done" in text(page)
+        assert "every 2s" in page.content.decode()
+        plan_runs(now=NOON)
         assert AccessStep.objects.due(now=NOON).count() == 2
         assert AuditEntry.objects.get().after["applies_to_open"] is True
 

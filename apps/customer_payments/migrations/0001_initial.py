@@ -352,4 +352,51 @@ class Migration(migrations.Migration):
                 condition=models.Q(("grace_days__lte", 30)), name="customer_payments_grace_days"
             ),
         ),
+        migrations.CreateModel(
+            name="AccessRun",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asked_at", models.DateTimeField()),
+                ("asked_by", models.CharField(max_length=254)),
+                (
+                    "customers",
+                    models.PositiveIntegerField(help_text="Who lose access at once, as confirmed."),
+                ),
+                (
+                    "case_ids",
+                    models.JSONField(help_text="Ids of cases, in the order they are taken."),
+                ),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="Why it ended before its end.", max_length=300
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.merchant",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-asked_at", "-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("finished_at", None)),
+                        fields=("merchant",),
+                        name="access_run_one_at_a_time",
+                    )
+                ],
+            },
+        ),
     ]

@@ -5,6 +5,7 @@ was taken automatically is given back, and a person's revoke stays.
 """
 
 from apps.customer_payments.services.by_hand import NotNow, grant, hold, release, revoke
+from apps.customer_payments.services.opened import plan_next, plan_runs
 from apps.customer_payments.services.reacting import react_to
 from apps.customer_payments.services.settings import (
     CountChanged,
@@ -26,6 +27,8 @@ __all__ = [
     "due_steps",
     "grant",
     "hold",
+    "plan_next",
+    "plan_runs",
     "react_to",
     "release",
     "revoke",

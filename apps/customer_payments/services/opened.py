@@ -1,12 +1,20 @@
-"""What new settings would do to people whose payment has failed already."""
+"""What new settings do to people whose payment has failed already."""
 
 import datetime as dt
+import logging
+import time
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch
 
-from apps.accounts.models import Merchant
-from apps.customer_payments.models import Access, AccessStep, CustomerPaymentSettings
+from apps.accounts.models import Merchant, User
+from apps.customer_payments.models import (
+    Access,
+    AccessRun,
+    AccessStep,
+    CustomerPaymentSettings,
+)
 from apps.customer_payments.services.facts import (
     FAILURES,
     RUNNING,
@@ -19,6 +27,8 @@ from apps.customer_payments.services.planning import plan
 from apps.dunning.access import AccessRules, plan_steps
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.subscriptions.models import Subscription
+
+logger = logging.getLogger(__name__)
 
 OTHER_RULES = "Other settings were saved."
 
@@ -68,20 +78,76 @@ def effect_on_open(*, merchant: Merchant, rules: AccessRules, now: dt.datetime) 
     return Effect(len(lose_now), len(lose_later - lose_now), tuple(case_ids))
 
 
-def apply_to_open(*, settings: CustomerPaymentSettings, effect: Effect, now: dt.datetime) -> None:
-    """Plan the new steps for open cases; the caller's transaction keeps the settings.
+def start_run(
+    *, merchant: Merchant, effect: Effect, user: User | None, now: dt.datetime
+) -> AccessRun | None:
+    """Keep whom saved settings shall touch; a worker plans their steps. None where it is nobody.
 
-    Steps whose time has come are carried out by the loop within seconds. What a person holds
-    stays held.
+    The caller's transaction keeps the settings and has ended any run before.
     """
-    for case_id in sorted(effect.case_ids):
-        case = lock_case(case_id)
-        if case.status != RecoveryCase.Status.OPEN:
-            continue
-        case.access_steps.filter(status=AccessStep.Status.PLANNED).update(
-            status=AccessStep.Status.DROPPED, settled_at=now, note=OTHER_RULES
+    if not effect.case_ids:
+        return None
+    return AccessRun.objects.create(
+        merchant=merchant,
+        asked_at=now,
+        asked_by=user.email if user else "Recoup",
+        customers=effect.customers_now,
+        case_ids=sorted(effect.case_ids),
+    )
+
+
+def end_runs(*, merchant: Merchant, now: dt.datetime) -> None:
+    """Let go of what is left of a run, because other settings hold now."""
+    unfinished = AccessRun.objects.for_merchant(merchant).unfinished()
+    unfinished.update(finished_at=now, note=OTHER_RULES)
+
+
+def plan_runs(*, now: dt.datetime, seconds: float = 60.0) -> int:
+    """Plan the steps of every run under way, for so long of real time; give how many cases."""
+    until, count = time.monotonic() + seconds, 0
+    for run_id in list(AccessRun.objects.unfinished().values_list("pk", flat=True)):
+        while time.monotonic() < until and plan_next(run_id=run_id, now=now):
+            count += 1
+    return count
+
+
+def plan_next(*, run_id: int, now: dt.datetime) -> bool:
+    """Plan the steps of a run's next case; False when none is left, or another worker has it.
+
+    Steps whose time has come are carried out by the loop within seconds, each after a fresh look at
+    the payment. What a person holds stays held.
+    """
+    with transaction.atomic(durable=True):
+        unfinished = AccessRun.objects.unfinished().filter(pk=run_id)
+        run = (
+            unfinished.select_for_update(of=("self",), skip_locked=True)
+            .select_related("merchant")
+            .first()
         )
-        plan(case=case, settings=settings, failed_at=first_failure(case), now=now)
+        if run is None:
+            return False
+        case_id = run.case_ids[run.position]
+        try:
+            with transaction.atomic():
+                _plan_case(run, case_id, now=now)
+        except Exception:  # whatever it is, one case holds up no other
+            logger.exception("No steps could be planned for case %s", case_id)
+        run.position += 1
+        if run.position == run.total:
+            run.finished_at = now
+        run.save(update_fields=["position", "finished_at"])
+    return True
+
+
+def _plan_case(run: AccessRun, case_id: int, *, now: dt.datetime) -> None:
+    case = lock_case(case_id)
+    if case.status != RecoveryCase.Status.OPEN:
+        return
+    case.access_steps.filter(status=AccessStep.Status.PLANNED).update(
+        status=AccessStep.Status.DROPPED, settled_at=now, note=OTHER_RULES
+    )
+    settings = CustomerPaymentSettings.objects.get(merchant=run.merchant)
+    plan(case=case, settings=settings, failed_at=first_failure(case), now=run.asked_at)
 
 
 def open_cases(merchant: Merchant) -> list[RecoveryCase]:

@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.accounts.models import AuditEntry, Merchant, User
 from apps.accounts.services import record_audit
 from apps.customer_payments.models import CustomerPaymentSettings
-from apps.customer_payments.services.opened import apply_to_open, effect_on_open
+from apps.customer_payments.services.opened import effect_on_open, end_runs, start_run
 from apps.dunning.access import AccessRules
 
 ACTION = "customer_payments.save"
@@ -59,7 +59,7 @@ def save_settings(
     """Keep the two toggles, and `details` of what they leave open; None keeps those as they are.
 
     It holds for failures from now on. With `confirmed_count` it holds for open ones as well, and
-    that many customers lose access now.
+    that many customers lose access now: a worker sees to it, see `AccessRun`.
 
     Raises:
         SettingsChanged: another version than `expected_version` was saved since.
@@ -78,8 +78,11 @@ def save_settings(
             take_over(current, details)
         current.version, current.updated_at = expected_version + 1, now
         after = _values(current)
-        if any(before[name] != after[name] for name in (*REVOKING, "ladders")):
+        is_other = any(before[name] != after[name] for name in (*REVOKING, "ladders"))
+        if is_other:
             current.revokes_since = now
+        if is_other or confirmed_count is not None:
+            end_runs(merchant=merchant, now=now)
         if confirmed_count is not None:
             current.revokes_since = None  # it holds for those whose payment failed earlier, too
         if before["after_return"] != after["after_return"]:
@@ -93,7 +96,7 @@ def save_settings(
             effect = effect_on_open(merchant=merchant, rules=current.rules, now=now)
             if effect.customers_now != confirmed_count:
                 raise CountChanged
-            apply_to_open(settings=current, effect=effect, now=now)
+            start_run(merchant=merchant, effect=effect, user=user, now=now)
     return current
 
 

@@ -14,6 +14,7 @@ from apps.customer_payments.models import CustomerPaymentSettings
 from apps.customer_payments.services import CountChanged, SettingsChanged
 from apps.customer_payments.services.opened import Effect, effect_on_open
 from apps.customer_payments.tasks import wake
+from apps.web.htmx import wants_fragment
 
 NOT_KEPT = ("csrfmiddlewaretoken", "do", "count")
 
@@ -21,7 +22,10 @@ NOT_KEPT = ("csrfmiddlewaretoken", "do", "count")
 @require_GET
 @allow(Role.VIEWER)
 def settings_page(request: MerchantRequest) -> HttpResponse:
-    """Show the choices as they are stored."""
+    """Show the choices as they are stored, and how far a run of earlier ones has come."""
+    if wants_fragment(request):
+        run = queries.last_run(merchant=request.merchant, now=clock.now())
+        return render(request, "customer_payments/_run.html", {"run": run})
     stored = services.settings_for(request.merchant)
     form = AccessForm(values_of(stored), offered=queries.offers(merchant=request.merchant))
     return _render(request, form, saved="saved" in request.GET)
@@ -63,7 +67,7 @@ def save(request: MerchantRequest) -> HttpResponse:
         return _render(request, again, conflict=conflict, status=422)
     except CountChanged:
         return _review(request, form, _effect(request, form))
-    if confirmed:
+    if confirmed is not None:
         wake()
     return redirect(f"{reverse('customer_payments:settings')}?saved")
 
@@ -103,5 +107,6 @@ def _render(
         "may_change": request.role.covers(Role.ADMIN),
         "changed": changed or status != 200,
         "past_due": queries.past_due(merchant=request.merchant),
+        "run": queries.last_run(merchant=request.merchant, now=clock.now()),
     }
     return render(request, "customer_payments/settings.html", context, status=status)
