@@ -9,7 +9,7 @@ from apps.accounts.models import AuditEntry
 from apps.customer_payments import services
 from apps.customer_payments.models import Access, AccessEvent, AccessRun, AccessStep
 from apps.customer_payments.queries import last_run
-from apps.customer_payments.services import opened
+from apps.customer_payments.services import opened, planning
 from apps.customer_payments.services.opened import effect_on_open
 from apps.dunning.access import AccessRules, Ladder, Step
 from apps.dunning.facts import Decline
@@ -545,7 +545,7 @@ class TestByHand:
 
 def past_due(merchant, count: int) -> list[RecoveryCase]:
     """Make open cases of so many customers, known to have failed and just looked at."""
-    cases = [
+    cases: list[RecoveryCase] = [
         CaseFactory(
             merchant=merchant,
             stripe_customer_id=f"cus_{number}",
@@ -650,7 +650,7 @@ class TestSavingWithPeoplePastDue:
     def test_one_that_fails_holds_up_no_other(self, merchant, monkeypatch):
         first, *_ = past_due(merchant, 3)
         choose(merchant, at=FAILED_AT + DAY, confirmed_count=3)
-        plan = opened.plan
+        plan = planning.plan
 
         def stumble(*, case, **more):
             if case == first:

@@ -334,7 +334,7 @@ class TestBranding:
         answer = Client().get(reverse("branding:picture", args=[stored.icon_hash]))
         with Image.open(io.BytesIO(answer.content)) as shown:
             assert shown.size == (128, 128)
-            assert shown.convert("RGBA").getpixel((64, 2))[3] == 0
+            assert shown.convert("RGBA").getchannel("A").getpixel((64, 2)) == 0
         self.post(client, remove_logo="on")
         assert stored.icon_hash in client.get(address("preview", "failed_1")).content.decode()
         self.post(client, remove_icon="on")
