@@ -17,5 +17,6 @@ class DunningEmailsConfig(AppConfig):
 
         extras.register_planned(on_case.planned_mails)
         extras.register_actions(on_case.actions)
+        extras.register_bulk("remind", on_case.remind_in_bulk)
         register_mails(rules_of)
         tracking.connect(take_notice, dispatch_uid="dunning_emails.take_notice")

@@ -1,5 +1,6 @@
 """What the page of a case shows of mails and links: what is planned, and what a person may do."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 from django.urls import reverse
@@ -7,14 +8,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps import clock
-from apps.accounts.models import Role
+from apps.accounts.models import Merchant, Role, User
 from apps.dunning.mails.kinds import CHASE, KINDS, MailKind
 from apps.dunning_emails.facts import Known, mails_around
 from apps.dunning_emails.models import Mail
+from apps.dunning_emails.services import reminding
 from apps.dunning_emails.services.planning import foretold
 from apps.recovery.extras import CaseAction, PlannedStep
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.detail import CaseDetail
+from apps.recovery.services import NotNow
 
 
 def planned_mails(detail: CaseDetail) -> Iterator[PlannedStep]:
@@ -42,6 +45,18 @@ def planned_mails(detail: CaseDetail) -> Iterator[PlannedStep]:
     for later in ahead.values():
         title = gettext("Email to follow: %(kind)s") % {"kind": KINDS[later.step.kind].title}
         yield PlannedStep(later.at, "envelope", title, later.why)
+
+
+def remind_in_bulk(*, merchant: Merchant, case_id: int, user: User, now: dt.datetime) -> None:
+    """Put a reminder into the outbox, as one of many that were asked for.
+
+    Raises:
+        NotNow: nothing can or should go out for this case; the text says why.
+    """
+    try:
+        reminding.remind(merchant=merchant, case_id=case_id, user=user, now=now)
+    except reminding.NotNow as why:
+        raise NotNow(str(why)) from why
 
 
 def actions(case: RecoveryCase, role: Role) -> Iterator[CaseAction]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,7 +18,7 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.exports import queries, services
 from apps.exports.cells import Column, Style
-from apps.exports.files import SOURCES, Selection, Source
+from apps.exports.files import MOST_PICKS, SOURCES, Selection, Source
 from apps.exports.forms import ALL, ExportForm
 from apps.exports.models import Export, ExportQuerySet
 from apps.exports.services import TooManyRunning, Wish
@@ -51,6 +51,22 @@ def new_export(request: MerchantRequest, source_key: str) -> HttpResponseBase:
     if not form.is_valid():
         return _ask(request, source, selection, form, rows, status=422)
     return _give(request, source, selection, form, rows)
+
+
+@require_POST
+@allow(Role.VIEWER)
+def selected(request: MerchantRequest, source_key: str) -> HttpResponse:
+    """Lead from the rows picked in a list, or all it lists, to what their file shall hold."""
+    if source_key not in SOURCES:
+        raise Http404
+    query = QueryDict(request.POST.get("query", ""), mutable=True)
+    query.pop("pick", None)
+    if not request.POST.get("all"):
+        picks = request.POST.getlist("pick")[:MOST_PICKS]
+        if not picks:
+            return redirect(SOURCES[source_key].page.url_name)
+        query.setlist("pick", picks)
+    return redirect(f"{reverse('exports:new', args=[source_key])}?{query.urlencode()}")
 
 
 @require_safe
@@ -176,7 +192,8 @@ def _give(
     merchant, user, now, style = request.merchant, request.user, clock.now(), form.style
     columns = form.chosen
     keep_export(membership=request.membership, page=source.key, choice=form.remembered)
-    parts = [source.key, selection.form.file_word, f"{selection.form.local.today:%Y-%m-%d}"]
+    word = "selected" if selection.picks else selection.form.file_word
+    parts = [source.key, word, f"{selection.form.local.today:%Y-%m-%d}"]
     wish = Wish(
         source=source.key,
         query=selection.query,

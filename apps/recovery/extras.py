@@ -6,10 +6,11 @@ An app above registers a function when it starts; this app calls it and knows no
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.utils.functional import Promise
 
-from apps.accounts.models import Role
+from apps.accounts.models import Merchant, Role, User
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.detail import CaseDetail
 
@@ -38,12 +39,21 @@ class CaseAction:
     icon_name: str
 
 
+class BulkAct(Protocol):
+    """Does something about one case for a person; raises `services.NotNow` where it cannot be."""
+
+    def __call__(
+        self, *, merchant: Merchant, case_id: int, user: User, now: dt.datetime
+    ) -> object: ...
+
+
 Planner = Callable[[CaseDetail], Iterable[PlannedStep]]
 Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
 
 # Keys alone: an app that starts again adds nothing twice.
 _planners: dict[Planner, None] = {}
 _offerers: dict[Offerer, None] = {}
+_bulk_acts: dict[str, BulkAct] = {}
 
 
 def register_planned(planner: Planner) -> None:
@@ -54,6 +64,16 @@ def register_planned(planner: Planner) -> None:
 def register_actions(offerer: Offerer) -> None:
     """Let an app above offer actions on a case to a role; called at start."""
     _offerers[offerer] = None
+
+
+def register_bulk(verb: str, act: BulkAct) -> None:
+    """Let an app above carry out a verb for many cases; called at start."""
+    _bulk_acts[verb] = act
+
+
+def bulk_act(verb: str) -> BulkAct:
+    """Return what carries out a verb that an app above registered."""
+    return _bulk_acts[verb]
 
 
 def planned_steps(detail: CaseDetail) -> list[PlannedStep]:

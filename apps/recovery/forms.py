@@ -168,16 +168,17 @@ class NoteForm(forms.Form):
 
 
 class BulkForm(forms.Form):
-    """Which cases something is asked for: `pick`, or with `all` what `query` lists."""
+    """Which rows something is asked for: `pick`, or with `all` what `query` lists."""
 
     all = forms.BooleanField(required=False)
     query = forms.CharField(required=False, max_length=2000)
     key = forms.UUIDField(required=False)
     confirmed = forms.IntegerField(required=False, min_value=1)
+    despite_warnings = forms.BooleanField(required=False)
 
     @property
     def picked(self) -> list[int]:
-        """The cases picked by hand; what is no number is passed over."""
+        """The rows picked by hand; what is no number is passed over."""
         data: QueryDict = self.data  # type: ignore[assignment]
         return [int(one) for one in data.getlist("pick") if one.isascii() and one.isdecimal()]
 

@@ -548,6 +548,8 @@ class BulkRun(models.Model):
     class Verb(models.TextChoices):
         RETRY = "retry", "Retry now"
         STOP = "stop", "Stop"
+        LOSE = "lose", "Mark as lost"
+        REMIND = "remind", "Send reminder"
 
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

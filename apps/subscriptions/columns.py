@@ -16,6 +16,7 @@ SUBSCRIPTIONS = register_list(
             Column("access", _("Access")),
             Column("next_payment", _("Next payment"), sort="next_payment"),
             Column("started", _("Started"), "wide", sort="started", falling=True),
+            Column("invoice", _("Latest invoice"), rare=True),
             Column("due", _("Amount due"), "end", sort="due", falling=True, rare=True),
             Column("past_due", _("Past due since"), sort="past_due", rare=True),
             Column("paid", _("Instalments paid"), rare=True),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.subscriptions.models import Subscription
 from apps.subscriptions.queries import SORTS, FilterChoices, SubscriptionFilters
+from apps.transactions.forms import INVOICE_STATUSES
 from apps.web.badges import badge_of
 from apps.web.filters import ChipSpec, ListForm, checks, radios
 from apps.web.spans import COMING, PERIODS, Locality, span_of_coming, span_of_period
@@ -69,6 +70,7 @@ class SubscriptionFilterForm(ListForm):
         ChipSpec("access", _("Access"), ("access",)),
         ChipSpec("next", _("Next try"), ("next",)),
         ChipSpec("amount", _("Amount"), ("min", "max", "currency")),
+        ChipSpec("invoice", _("Latest invoice"), ("invoice",), rare=True),
         ChipSpec("kind", _("Kind"), ("kind",), rare=True),
         ChipSpec("date", _("Started"), ("period", "from", "to"), rare=True),
     )
@@ -81,6 +83,7 @@ class SubscriptionFilterForm(ListForm):
     offer = checks(_("Offer"))
     access = checks(_("Access"))
     next = radios(_("Next try"), COMING)
+    invoice = checks(_("Latest invoice"))
     kind = checks(_("Kind"))
     period = radios(_("Started"), PERIODS)
     customer = forms.CharField(required=False, max_length=255)
@@ -95,6 +98,7 @@ class SubscriptionFilterForm(ListForm):
             access=[
                 (value, badge_of("access", value).word) for value in Subscription.Access.values
             ],
+            invoice=[(value, badge_of("invoice", value).word) for value in INVOICE_STATUSES],
             kind=[(value, str(label)) for value, label in Subscription.Kind.choices],
         )
 
@@ -110,6 +114,7 @@ class SubscriptionFilterForm(ListForm):
             statuses=tuple(value("status")),
             kinds=tuple(value("kind")),
             offers=tuple(value("offer")),
+            invoice_statuses=tuple(value("invoice")),
             access=tuple(value("access")),
             currency=self.chosen_currency,
             amount_min_minor=self.minor("min"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Merchant
@@ -77,6 +77,7 @@ class SubscriptionFilters:
     kinds: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
+    invoice_statuses: tuple[str, ...] = ()
     currency: str = ""
     amount_min_minor: int | None = None
     amount_max_minor: int | None = None
@@ -108,9 +109,23 @@ class FilterChoices:
     offers: tuple[str, ...]
 
 
+_LATEST_STATUS = Subquery(
+    Transaction.objects.filter(
+        merchant_id=OuterRef("merchant_id"),
+        stripe_subscription_id=OuterRef("stripe_subscription_id"),
+    )
+    .exclude(invoice_status="")
+    .order_by("-at", "-id")
+    .values("invoice_status")[:1]
+)
+
+
 def filtered(*, merchant: Merchant, filters: SubscriptionFilters) -> SubscriptionQuerySet:
-    """Select a merchant's subscriptions, without an order: see `ordered`."""
-    rows = Subscription.objects.for_merchant(merchant)
+    """Select a merchant's subscriptions, without an order: see `ordered`.
+
+    Each row carries `invoice_status`, that of its latest invoice; None before the first.
+    """
+    rows = Subscription.objects.for_merchant(merchant).annotate(invoice_status=_LATEST_STATUS)
     rows = rows.filter(VIEWS.get(filters.view, Q()))
     exact = {
         "status__in": filters.statuses or None,
@@ -127,6 +142,12 @@ def filtered(*, merchant: Merchant, filters: SubscriptionFilters) -> Subscriptio
         "stripe_customer_id": filters.customer_id or None,
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
+    if wanted := filters.invoice_statuses:
+        if "paid" not in wanted:
+            # Few invoices are anything else: found by their own status, not row by row.
+            some = Transaction.objects.for_merchant(merchant).filter(invoice_status__in=wanted)
+            rows = rows.filter(stripe_subscription_id__in=some.values("stripe_subscription_id"))
+        rows = rows.filter(invoice_status__in=wanted)
     if filters.search:
         rows = rows.filter(_search(merchant, filters.search.strip()))
     return rows

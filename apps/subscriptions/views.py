@@ -1,16 +1,19 @@
 """The Subscriptions page and one subscription."""
 
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.queries import methods_of
+from apps.recovery.forms import BulkForm
 from apps.recovery.models import RecoveryCase
+from apps.recovery.services.bulk import MOST_CASES
+from apps.recovery.views.bulk import ask_for_many
 from apps.subscriptions import queries
 from apps.subscriptions.columns import SUBSCRIPTIONS
 from apps.subscriptions.forms import SubscriptionFilterForm
@@ -43,6 +46,23 @@ def subscription_list(request: MerchantRequest) -> HttpResponse:
     return render_list(
         request, app="subscriptions", context=context, query=form.query(), title=title
     )
+
+
+@require_POST
+@allow(Role.SUPPORT)
+def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
+    """Ask before doing something about the cases of many subscriptions; others stay out."""
+    asked = BulkForm(request.POST)
+    asked.full_clean()
+    if asked.cleaned_data.get("all"):
+        form = _form(request, QueryDict(asked.cleaned_data["query"]))
+        rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+        rows = rows.filter(case_status="open")
+    else:
+        rows = Subscription.objects.for_merchant(request.merchant).filter(pk__in=asked.picked)
+    found = rows.order_by("-started_at").values_list("case_id", "case_status")[: MOST_CASES + 1]
+    ids = [case_id for case_id, status in found if case_id is not None and status == "open"]
+    return ask_for_many(request, verb=verb, case_ids=ids, picked=len(found))
 
 
 @require_safe
@@ -79,10 +99,10 @@ def _tab_counts(form: ListForm, request: MerchantRequest) -> dict[str, int]:
     return {} if form.value("q") else queries.tab_counts(merchant=request.merchant)
 
 
-def _form(request: MerchantRequest) -> SubscriptionFilterForm:
+def _form(request: MerchantRequest, data: QueryDict | None = None) -> SubscriptionFilterForm:
     merchant = request.merchant
     return SubscriptionFilterForm(
-        request.GET,
+        request.GET if data is None else data,
         local=Locality(merchant.zone, merchant.locale, clock.now()),
         offered=queries.filter_choices(merchant=merchant),
     )

@@ -45,17 +45,19 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
 
 @require_POST
 @allow(Role.SUPPORT)
-def bulk_retry(request: MerchantRequest) -> HttpResponse:
-    """Ask before charging many payments again."""
+def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
+    """Ask before doing something about the cases of many payments; those without one stay out."""
     asked = BulkForm(request.POST)
     asked.full_clean()
-    if not asked.cleaned_data.get("all"):
-        return ask_for_many(request, verb="retry", case_ids=asked.picked)
-    form = _form(request, QueryDict(asked.cleaned_data["query"]))
-    rows = queries.filtered(merchant=request.merchant, filters=form.filters())
-    found = rows.filter(case_status="open").order_by("-at").values_list("case_id", flat=True)
-    ids = [case_id for case_id in found[: MOST_CASES + 1] if case_id is not None]
-    return ask_for_many(request, verb="retry", case_ids=ids)
+    if asked.cleaned_data.get("all"):
+        form = _form(request, QueryDict(asked.cleaned_data["query"]))
+        rows = queries.filtered(merchant=request.merchant, filters=form.filters())
+        rows = rows.filter(case_status="open")
+    else:
+        rows = Transaction.objects.for_merchant(request.merchant).filter(pk__in=asked.picked)
+    found = rows.order_by("-at").values_list("case_id", "case_status")[: MOST_CASES + 1]
+    ids = [case_id for case_id, status in found if case_id is not None and status == "open"]
+    return ask_for_many(request, verb=verb, case_ids=ids, picked=len(found))
 
 
 @require_safe

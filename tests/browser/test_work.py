@@ -78,7 +78,7 @@ def test_filters_clear_the_selection(visitor, merchant):
     page = visitor().open(CASES)
     page.get_by_role("checkbox", name="Select $149.00").first.check()
 
-    page.get_by_role("link", name="Retrying", exact=True).click()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Retrying").click()
 
     expect(page.get_by_role("region", name="Selected rows")).to_be_hidden()
     expect(page.get_by_role("checkbox", name="Select $149.00").first).not_to_be_checked()

@@ -12,12 +12,15 @@ from django.utils import timezone
 
 from apps import clock
 from apps.accounts.models import AuditEntry
+from apps.dunning_emails.models import Mail
 from apps.recovery import tasks
 from apps.recovery.models import Attempt, BulkItem, BulkRun
 from apps.recovery.services import bulk
 from apps.recovery.services.manual import NotNow, Started
 from tests.accounts.factories import MembershipFactory, MerchantFactory
+from tests.customers.factories import CustomerFactory
 from tests.recovery.factories import BulkRunFactory, CaseFactory
+from tests.subscriptions.factories import SubscriptionFactory
 from tests.transactions.factories import TransactionFactory
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,28 @@ class TestAsking:
         page = text(client.post(url, {"all": "on", "query": "status=failed"}))
 
         assert "Retry 1 of 1 now?" in page
+
+    @pytest.mark.parametrize(
+        ("name", "make"),
+        [("transactions", TransactionFactory), ("subscriptions", SubscriptionFactory)],
+    )
+    def test_picked_rows_of_other_lists_stand_for_their_open_cases(
+        self, client, merchant, name, make
+    ):
+        case = retrying(merchant)
+        rows = [
+            make(merchant=merchant, case_id=case.pk, case_status="open"),
+            make(merchant=merchant, case_id=retrying(merchant).pk, case_status="recovered"),
+            make(merchant=merchant),
+        ]
+
+        url = reverse(f"{name}:bulk_retry")
+        response = client.post(url, {"pick": [row.pk for row in rows]})
+
+        assert "Retry 1 of 3 now?" in text(response)
+        assert "2 are left out" in text(response)
+        picks = re.findall(r'name="pick" value="(\d+)"', response.content.decode())
+        assert picks == [str(case.pk)]
 
     def test_another_merchants_cases_are_not_there(self, client, merchant):
         other = retrying(MerchantFactory())
@@ -242,6 +267,51 @@ class TestCarryingOut:
             assert item.case.status == "stopped"
         page = text(client.get(reverse("recovery:bulk_result", args=[run.pk])))
         assert page.count("Stopped") == 2
+
+    def test_marking_many_as_lost_is_said_before_and_ticked(self, client, merchant, woken):
+        cases = [retrying(merchant), CaseFactory(merchant=merchant, next_step="new_card")]
+        picks = {"pick": [case.pk for case in cases]}
+
+        page = text(client.post(reverse("recovery:bulk_lose"), picks))
+        assert "Mark 2 of 2 as lost?" in page
+        assert "bad debt in Stripe" in page
+        assert "Mark them although a try is still planned for 1" in page
+        data = picks | {"confirmed": 2, "key": uuid.uuid4()}
+        assert "Mark 2 of 2 as lost?" in text(client.post(reverse("recovery:start_lose"), data))
+        assert not BulkRun.objects.exists(), "nothing without the tick"
+        client.post(reverse("recovery:start_lose"), data | {"despite_warnings": "yes"})
+        run = BulkRun.objects.get()
+        self.run(run)
+
+        for case in cases:
+            case.refresh_from_db()
+            assert case.write_off_key is not None
+            assert case.status == "open", "until Stripe has taken it"
+        page = text(client.get(reverse("recovery:bulk_result", args=[run.pk])))
+        assert "Mark 2 cases as lost" in page
+        assert page.count("Stripe is told") == 2
+
+    def test_reminding_many_writes_to_each_who_can_be_written_to(self, client, merchant, woken):
+        customer = CustomerFactory(merchant=merchant, email="ada@example.org")
+        reached = retrying(merchant, stripe_customer_id=customer.stripe_customer_id)
+        silent = retrying(merchant)
+        data = {"pick": [reached.pk, silent.pk], "confirmed": 2, "key": uuid.uuid4()}
+
+        assert "Send a reminder for 2 of 2 now?" in text(
+            client.post(reverse("recovery:bulk_remind"), data)
+        )
+        for _ in range(2):
+            client.post(reverse("recovery:start_remind"), data | {"key": uuid.uuid4()})
+        for run in BulkRun.objects.order_by("pk"):
+            self.run(run)
+
+        assert [mail.case for mail in Mail.objects.filter(status="scheduled")] == [reached]
+        first, second = BulkRun.objects.order_by("pk")
+        page = text(client.get(reverse("recovery:bulk_result", args=[first.pk])))
+        assert "On its way" in page
+        assert "The customer has no email address." in page
+        page = text(client.get(reverse("recovery:bulk_result", args=[second.pk])))
+        assert "A reminder was asked for today already." in page
 
     def test_a_run_without_a_worker_is_found_again(self, merchant):
         self.a_run(merchant)

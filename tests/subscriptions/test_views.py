@@ -43,6 +43,26 @@ class TestList:
         assert "Past due Next try Wed, Nov 25, 12:00 PM EST · in 3 days Revoked" in page
         assert "1 subscription $149.00 USD due" in page
 
+    def test_the_latest_invoice_says_how_it_stands_and_can_be_asked_for(self, client, merchant):
+        for name, statuses in {"Ada": ("paid", "open"), "Ben": ("open", "paid")}.items():
+            row = SubscriptionFactory(merchant=merchant, customer_name=name)
+            for days, status in zip((30, 1), statuses, strict=True):
+                TransactionFactory(
+                    merchant=merchant,
+                    stripe_subscription_id=row.stripe_subscription_id,
+                    invoice_status=status,
+                    at=SUNDAY_NOON - dt.timedelta(days=days),
+                )
+        SubscriptionFactory(merchant=merchant, customer_name="New")
+
+        shown = {
+            status: [row.customer_name for row in page.context["page"].rows]
+            for status in ("open", "paid", "void")
+            for page in [client.get(LIST, {"invoice": status})]
+        }
+
+        assert shown == {"open": ["Ada"], "paid": ["Ben"], "void": []}
+
     def test_past_due_comes_first_and_is_counted_in_the_navigation(self, client, merchant):
         SubscriptionFactory(merchant=merchant, amount_minor=99900)
         SubscriptionFactory(merchant=merchant, past_due=True, customer_name="Late Payer")

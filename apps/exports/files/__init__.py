@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from apps.exports.files import cases, subscriptions, transactions
-from apps.exports.files.source import Selection, Source
+from apps.exports.files.source import MOST_PICKS, Selection, Source
 
-__all__ = ["SOURCES", "Selection", "Source"]
+__all__ = ["MOST_PICKS", "SOURCES", "Selection", "Source"]
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {source.key: source for source in (transactions.SOURCE, subscriptions.SOURCE, cases.SOURCE)}

@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.functional import Promise
+from django.utils.translation import ngettext
 
 from apps.accounts.models import Membership, Merchant
 from apps.exports.cells import Column
@@ -16,18 +18,27 @@ from apps.web.filters import ListForm
 from apps.web.preferences import columns_of
 from apps.web.spans import Locality
 
+MOST_PICKS = 100
+"""Rows that can be picked by hand: those of the longest page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A list as its address narrows it: the form, and the rows in the order they are shown."""
+    """A list as its address narrows it: the form, and the rows in the order they are shown.
+
+    `picks` are the rows picked by hand, where not all are meant.
+    """
 
     form: ListForm
     rows: QuerySet[Any]
+    picks: tuple[int, ...] = ()
 
     @property
     def query(self) -> str:
         """The canonical address, complete without the form's other choices: none may change it."""
-        return self.form.query(currency=self.form.chosen_currency, rows="")
+        query = self.form.query(currency=self.form.chosen_currency, rows="")
+        picks = urlencode([("pick", pick) for pick in self.picks])
+        return "&".join(part for part in (query, picks) if part)
 
     @property
     def filters(self) -> str:
@@ -42,6 +53,8 @@ class Selection:
         parts = [*chips, *(found if search else []), *(text for text in named if text)]
         if form.value("view") or not parts:
             parts.insert(0, next(str(tab.label) for tab in form.tabs if tab.is_current))
+        if n := len(self.picks):
+            parts.append(ngettext("%(n)d row selected", "%(n)d rows selected", n) % {"n": n})
         return ", ".join(parts)
 
 
@@ -62,7 +75,14 @@ class Source:
     def select(self, *, merchant: Merchant, query: str, now: dt.datetime) -> Selection:
         """Read an address of the list; "today" is the day of `now` in the merchant's zone."""
         local = Locality(merchant.zone, merchant.locale, now)
-        return self.read(merchant, QueryDict(query), local)
+        asked = QueryDict(query)
+        selection = self.read(merchant, asked, local)
+        texts = asked.getlist("pick")[:MOST_PICKS]
+        if not texts:
+            return selection
+        # Nobody's row has the key 0; without any the file would be of the whole list.
+        picks = tuple(int(one) for one in texts if one.isascii() and one.isdecimal()) or (0,)
+        return replace(selection, rows=selection.rows.filter(pk__in=picks), picks=picks)
 
     def listed(self, membership: Membership) -> list[Column]:
         """Return what a person sees of the list, in the order in which they see it."""

@@ -46,6 +46,12 @@ COLUMNS = (
     ),
     Column("amount_due", _("Amount due"), amount("amount_due_minor"), shows="due"),
     Column("amount_due_minor", _("Amount due (smallest unit)"), plain("amount_due_minor")),
+    Column(
+        "invoice_status",
+        _("Latest invoice"),
+        words("invoice", "invoice_status"),
+        shows="invoice",
+    ),
     Column("retries", _("Retries made"), plain(RETRIES)),
     Column("next_try_at", _("Next try"), moment("next_try_at"), shows="status", is_time=True),
     Column(

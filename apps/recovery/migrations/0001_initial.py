@@ -159,7 +159,13 @@ class Migration(migrations.Migration):
                 (
                     "verb",
                     models.CharField(
-                        choices=[("retry", "Retry now"), ("stop", "Stop")], max_length=16
+                        choices=[
+                            ("retry", "Retry now"),
+                            ("stop", "Stop"),
+                            ("lose", "Mark as lost"),
+                            ("remind", "Send reminder"),
+                        ],
+                        max_length=16,
                     ),
                 ),
                 ("key", models.UUIDField()),

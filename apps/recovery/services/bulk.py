@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from apps.accounts.models import Merchant, User
 from apps.accounts.services import record_audit
+from apps.recovery.extras import bulk_act
 from apps.recovery.models import Attempt, BulkItem, BulkRun, RecoveryCase
 from apps.recovery.queries.tabs import NEEDS_BANK, NEEDS_CARD
 from apps.recovery.services.attempts import carry_out
 from apps.recovery.services.manual import NotNow, retry_now, stop_case
+from apps.recovery.services.writing_off import mark_uncollectible
 
 MOST_CASES = 500
 """More would take too long to be what somebody meant by "now"."""
@@ -137,6 +139,13 @@ def _do(*, run: BulkRun, item: BulkItem, now: dt.datetime) -> None:
     try:
         if run.verb == Verb.STOP:
             stop_case(merchant=merchant, case_id=case_id, user=user, now=now)
+        elif run.verb == Verb.LOSE:
+            # The confirmation of the run said what speaks against it, and asked for a tick.
+            mark_uncollectible(
+                merchant=merchant, case_id=case_id, user=user, despite_warnings=True, now=now
+            )
+        elif run.verb == Verb.REMIND:
+            bulk_act(run.verb)(merchant=merchant, case_id=case_id, user=user, now=now)
         else:
             started = retry_now(merchant=merchant, case_id=case_id, user=user, now=now)
             BulkItem.objects.filter(pk=item.pk).update(attempt_id=started.attempt_id)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.request import QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext, ngettext
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from kombu.exceptions import OperationalError
 
@@ -22,6 +22,7 @@ from apps.recovery.forms import BulkForm, CaseFilterForm
 from apps.recovery.models import BulkItem, BulkRun, RecoveryCase
 from apps.recovery.queries.listing import case_choices, customers_of, filtered_cases
 from apps.recovery.services.bulk import MOST_CASES, CountChanged, actionable, start_bulk
+from apps.recovery.views.bulk_words import BulkWords, bulk_words, done_word, run_title
 from apps.web.htmx import wants_fragment
 from apps.web.spans import Locality
 
@@ -40,6 +41,17 @@ class Asked:
     @property
     def left_out(self) -> int:
         return self.picked - len(self.cases)
+
+    @property
+    def words(self) -> BulkWords:
+        planned = (RecoveryCase.Step.RETRY, RecoveryCase.Step.STRIPE)
+        return bulk_words(
+            self.verb,
+            n=len(self.cases),
+            picked=self.picked,
+            left_out=self.left_out,
+            planned=sum(case.next_step in planned for case in self.cases),
+        )
 
     @property
     def totals(self) -> list[Money]:
@@ -70,17 +82,32 @@ def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
 
 
 def ask_for_many(
-    request: MerchantRequest, *, verb: str, case_ids: Sequence[int], changed: bool = False
+    request: MerchantRequest,
+    *,
+    verb: str,
+    case_ids: Sequence[int],
+    picked: int | None = None,
+    changed: bool = False,
 ) -> HttpResponse:
-    """Show what would be done to which cases; what is confirmed is exactly these."""
+    """Show what would be done to which cases; what is confirmed is exactly these.
+
+    `picked` is how many rows were chosen, where some of them have no case.
+    """
     ids = list(dict.fromkeys(case_ids))
+    chosen = len(ids) if picked is None else picked
     asked = Asked(
         verb=verb,
         cases=actionable(merchant=request.merchant, verb=verb, case_ids=ids),
-        picked=min(len(ids), MOST_CASES),
-        is_capped=len(ids) > MOST_CASES,
+        picked=min(chosen, MOST_CASES),
+        is_capped=chosen > MOST_CASES,
     )
-    context = {"asked": asked, "changed": changed, "key": uuid.uuid4(), "most": MOST_CASES}
+    context = {
+        "asked": asked,
+        "start_url": reverse(f"recovery:start_{verb}"),
+        "changed": changed,
+        "key": uuid.uuid4(),
+        "most": MOST_CASES,
+    }
     return render(request, "recovery/bulk_confirm.html", context, status=422 if changed else 200)
 
 
@@ -91,7 +118,8 @@ def start_bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
     form = BulkForm(request.POST)
     form.full_clean()
     key, confirmed = form.cleaned_data.get("key"), form.cleaned_data.get("confirmed")
-    if not key or confirmed is None:
+    unread = verb == BulkRun.Verb.LOSE and not form.cleaned_data.get("despite_warnings")
+    if not key or confirmed is None or unread:
         return ask_for_many(request, verb=verb, case_ids=form.picked)
     try:
         run = start_bulk(
@@ -129,7 +157,8 @@ def bulk_result(request: MerchantRequest, run_id: int) -> HttpResponse:
         "total": len(items),
         "polls": bool(left) or settling,
         "again": again,
-        "title": _title(run, len(items)),
+        "title": run_title(run.verb, len(items)),
+        "done_word": done_word(run.verb),
     }
     name = "_bulk_result.html" if wants_fragment(request, target="bulk") else "bulk_result.html"
     return render(request, f"recovery/{name}", context)
@@ -140,9 +169,3 @@ UNDER_WAY = ("running", "unknown")
 
 def _items(run: BulkRun) -> QuerySet[BulkItem]:
     return run.items.select_related("case", "attempt").order_by("id")
-
-
-def _title(run: BulkRun, count: int) -> str:
-    if run.verb == BulkRun.Verb.STOP:
-        return ngettext("Stop %(n)d case", "Stop %(n)d cases", count) % {"n": count}
-    return gettext("Retry now: %(n)d") % {"n": count}
