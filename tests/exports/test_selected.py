@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import uuid
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from tests.transactions.factories import TransactionFactory
 pytestmark = pytest.mark.django_db
 
 CHOICE = {"which": "all", "times": "offset", "zone": "UTC"}
-LISTS = {
+LISTS: dict[str, tuple[Any, str, str]] = {
     "transactions": (TransactionFactory, "Stripe invoice ID", "stripe_invoice_id"),
     "subscriptions": (SubscriptionFactory, "Stripe subscription ID", "stripe_subscription_id"),
     "recovery": (CaseFactory, "Stripe invoice ID", "stripe_invoice_id"),
