@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/emails/", include("apps.dunning_emails.urls")),
     path("", include("apps.dunning_emails.branding_urls")),
     path("pay/", include("apps.dunning_emails.pay_urls")),
+    path("mail/", include("apps.dunning_emails.mail_urls")),
     path("settings/webhooks/", include((webhook_patterns, "outgoing"))),
     path("settings/api/", include((token_patterns, "api_tokens"))),
     path("api/v1/", include((api_patterns, "api"))),

@@ -176,6 +176,7 @@ PUBLIC = {
     "pay:invoice",
     "pay:done",
     "pay:renew",
+    "mail:stop",  # signed, in the mail itself
     "branding:picture",  # in mails
     "branding:colours",  # of the customer's pages; a colour, and nothing else
     "account_login",

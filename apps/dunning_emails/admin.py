@@ -9,6 +9,7 @@ from apps.dunning_emails.models import (
     EmailSettings,
     Mail,
     MailTemplate,
+    NoReminders,
     PaymentLink,
 )
 
@@ -73,3 +74,10 @@ class BouncedAddressAdmin(ReadOnlyAdmin):
     list_filter = ["reason"]
     list_select_related = ["merchant"]
     search_fields = ["email", "merchant__stripe_account_id"]
+
+
+@admin.register(NoReminders)
+class NoRemindersAdmin(ReadOnlyAdmin):
+    list_display = ["since", "merchant", "stripe_customer_id"]
+    list_select_related = ["merchant"]
+    search_fields = ["stripe_customer_id", "merchant__stripe_account_id"]

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from apps.accounts.models import Merchant
 from apps.customers.models import Customer
@@ -16,7 +16,13 @@ from apps.dunning.mails.facts import Address, MailFacts, Need, Sent
 from apps.dunning.mails.kinds import CAPPED, CHASE, MailKind
 from apps.dunning.mails.rules import MailRules
 from apps.dunning.rules import RetryRules
-from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
+from apps.dunning_emails.models import (
+    BouncedAddress,
+    EmailSettings,
+    Mail,
+    MailTemplate,
+    NoReminders,
+)
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.queries.checks import stored_facts
 
@@ -115,13 +121,18 @@ def mail_facts(
 
 
 def address_state(*, merchant: Merchant, customer: Customer | Payer | None) -> Address:
-    """Tell whether mail reaches a customer: ok, missing or bounced."""
+    """Tell whether mail reaches a customer, and whether they want reminders; one query."""
     if customer is None or not customer.email or customer.is_deleted:
         return "missing"
-    has_bounced = (
-        BouncedAddress.objects.for_merchant(merchant).filter(email=customer.email.lower()).exists()
+    bounced = BouncedAddress.objects.for_merchant(merchant).filter(email=customer.email.lower())
+    stopped = NoReminders.objects.for_merchant(merchant).filter(
+        stripe_customer_id=customer.stripe_customer_id
     )
-    return "bounced" if has_bounced else "ok"
+    rows = Merchant.objects.filter(pk=merchant.pk).values_list(Exists(bounced), Exists(stopped))
+    has_bounced, is_stopped = rows.get()
+    if has_bounced:
+        return "bounced"
+    return "no_reminders" if is_stopped else "ok"
 
 
 def need_of(case: RecoveryCase, facts: CaseFacts | None) -> Need:

@@ -19,6 +19,7 @@ _MARKUP = MarkdownIt("zero", {"html": False, "linkify": False}).enable(
     ["emphasis", "link", "list", "newline", "escape", "paragraph"]
 )
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+NO_MORE = "No more reminders"
 _EMPTY = re.compile(r"<p>\s*</p>\n?")
 
 
@@ -58,16 +59,22 @@ def render_mail(
     look: Look,
     url: str = "",
     rows: Sequence[Row] = (),
+    stop_url: str = "",
 ) -> Rendered:
-    """Put a mail together. Without an address there is no button; `rows` are listed under the text."""
+    """Put a mail together. Without an address there is no button; `rows` are listed under the text.
+
+    `stop_url` stands in the foot: there the customer stops reminders.
+    """
     subject = one_line(filled(words.subject, values))
     preview = one_line(filled(words.preview, values))
     button = one_line(filled(words.button, values)) if url else ""
     return Rendered(
         subject=subject,
         preview=preview,
-        html=_html(subject, preview, body_html(words.body, values), look, button, url, rows),
-        text=_text(words.body, values, look, button, url, rows),
+        html=_html(
+            subject, preview, body_html(words.body, values), look, button, url, rows, stop_url
+        ),
+        text=_text(words.body, values, look, button, url, rows, stop_url),
     )
 
 
@@ -90,6 +97,7 @@ def _text(
     button: str,
     url: str,
     rows: Sequence[Row],
+    stop_url: str,
 ) -> str:
     plain = _LINK.sub(r"\1 (\2)", body).replace("**", "")
     paragraphs = [
@@ -101,7 +109,8 @@ def _text(
         parts.append("\n".join(f"- {row.what}: {row.amount}" for row in rows))
     if button:
         parts.append(f"{button}:\n{url}")
-    parts.append("\n".join(["-- ", look.store, *filter(None, [look.postal_address])]))
+    stop = f"{NO_MORE}: {stop_url}" if stop_url else ""
+    parts.append("\n".join(["-- ", look.store, *filter(None, [look.postal_address, stop])]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -113,6 +122,7 @@ def _html(
     button: str,
     url: str,
     rows: Sequence[Row],
+    stop_url: str,
 ) -> str:
     head = escape(look.store)
     if look.logo_url:
@@ -148,6 +158,8 @@ def _html(
             "</td></tr></table>"
         )
     address = escape(look.postal_address).replace("\n", "<br>")
+    if stop_url:
+        address += f'<br><a href="{escape(stop_url)}" class="foot">{NO_MORE}</a>'
     return (
         _PAGE.replace("@subject@", escape(subject))
         .replace("@preview@", escape(preview))

@@ -14,7 +14,7 @@ from apps.customers.queries import methods_of
 from apps.dunning.money import Money
 from apps.dunning.order import FIELDS, Place, in_stripes_order
 from apps.dunning.words import method_name
-from apps.dunning_emails.queries import WrittenTo, written_to
+from apps.dunning_emails.queries import WrittenTo, no_reminders_since, written_to
 from apps.recovery.models import RecoveryCase, Try
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
@@ -72,10 +72,11 @@ class CustomerView:
     cases: list[RecoveryCase]
     payments: list[Transaction]
     mails: list[WrittenTo]
+    no_reminders_since: dt.datetime | None
 
 
 def customer_view(*, merchant: Merchant, customer: Customer) -> CustomerView:
-    """Gather a customer's page; seven queries however much there is."""
+    """Gather a customer's page; eight queries however much there is."""
     key = {"merchant": merchant, "stripe_customer_id": customer.stripe_customer_id}
     methods = list(methods_of(merchant=merchant, customer_id=customer.stripe_customer_id))
     rows = list(Subscription.objects.filter(**key).order_by("-started_at", "-id")[:MOST_SHOWN])
@@ -108,6 +109,9 @@ def customer_view(*, merchant: Merchant, customer: Customer) -> CustomerView:
         cases=list(RecoveryCase.objects.filter(**key).order_by("-failed_at", "-id")[:MOST_SHOWN]),
         payments=list(payments.order_by("-at", "-id")[:MOST_SHOWN]),
         mails=written_to(merchant=merchant, person=customer.stripe_customer_id, limit=MOST_SHOWN),
+        no_reminders_since=no_reminders_since(
+            merchant=merchant, person=customer.stripe_customer_id
+        ),
     )
 
 

@@ -272,3 +272,17 @@ class TestTexts:
 
     def test_a_value_is_put_in_and_a_missing_one_leaves_nothing(self):
         assert filled("{amount} for {offer}{end}", {"amount": "$1", "offer": "x"}) == "$1 for x"
+
+
+class TestWithoutReminders:
+    def test_the_first_word_and_the_last_still_go_out(self):
+        known = facts(address="no_reminders", ends_at=MONDAY + 20 * DAY)
+
+        steps = [one.kind for one in sequence(facts=known, rules=RULES)]
+
+        assert steps == [MailKind.FAILED_1, MailKind.FINAL_NOTICE]
+
+    def test_when_nothing_else_is_left_it_says_why(self):
+        decision = ask(address="no_reminders", sent=sent(("failed_1", HOUR)))
+
+        assert decision.code == "no_reminders"

@@ -42,7 +42,7 @@ def membership():
 
 
 def front_address(name: str) -> str:
-    if name.startswith("pay:"):
+    if name.startswith(("pay:", "mail:")):
         return reverse(name, args=["a-token"])
     return reverse(name, args=["1", "a-b"] if name.endswith("from_key") else [])
 

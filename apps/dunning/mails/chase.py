@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from apps.dunning.mails.facts import MailFacts
+from apps.dunning.mails.facts import Address, MailFacts
 from apps.dunning.mails.hours import after_the_night
-from apps.dunning.mails.kinds import MailKind
+from apps.dunning.mails.kinds import REMINDERS, MailKind
 from apps.dunning.mails.rules import MailRules
 
 WEEK = timedelta(days=7)
@@ -60,6 +60,8 @@ def next_mail(*, facts: MailFacts, rules: MailRules, now: datetime) -> Write | S
         return stop
     done = {one.step for one in facts.sent}
     left = [step for step in sequence(facts=facts, rules=rules) if step.name not in done]
+    if not left and facts.address == "no_reminders":
+        return Silence("no_reminders", "The customer wants no reminders.")
     if not left:
         return Silence("done", "All emails of the sequence were sent, or they are off.")
     step = left[0]
@@ -84,6 +86,7 @@ def sequence(*, facts: MailFacts, rules: MailRules) -> list[Step]:
             Step(kind, kind.value, failed_at + _days(rules.days_of(kind)))
             for kind in (MailKind.FAILED_1, MailKind.FAILED_2, MailKind.FAILED_3)
         ]
+    steps = [step for step in steps if is_wanted(step, facts.address)]
     on = [step for step in steps if rules.is_on(step.kind, since=facts.failed_at)]
     if facts.ends_at is not None and rules.is_on(MailKind.FINAL_NOTICE, since=facts.failed_at):
         notice = facts.ends_at - _days(rules.days_of(MailKind.FINAL_NOTICE))
@@ -92,6 +95,11 @@ def sequence(*, facts: MailFacts, rules: MailRules) -> list[Step]:
         on = [step for step in on if step.at < last.at]
         on.append(last)
     return on
+
+
+def is_wanted(step: Step, address: Address) -> bool:
+    """Tell whether a customer lets this step come, though they may have done without reminders."""
+    return address != "no_reminders" or step.kind not in REMINDERS
 
 
 def _stopped(facts: MailFacts) -> Silence | None:

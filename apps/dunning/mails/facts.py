@@ -9,7 +9,8 @@ from typing import Literal
 Need = Literal["retry", "new_method", "confirm"]
 """What would get it paid: a later try, another payment method, a word with the bank."""
 
-Address = Literal["ok", "missing", "bounced"]
+Address = Literal["ok", "no_reminders", "missing", "bounced"]
+"""Whether mail arrives; no_reminders: it does, and the customer wants none that repeats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from apps.dunning.mails.chase import Silence, Step, Write, free_for_person
+from apps.dunning.mails.chase import Silence, Step, Write, free_for_person, is_wanted
 from apps.dunning.mails.facts import Address, Sent
 from apps.dunning.mails.hours import after_the_night
 from apps.dunning.mails.kinds import MailKind
@@ -56,7 +56,11 @@ def next_invoice_mail(*, invoice: SentInvoice, rules: MailRules, now: datetime) 
     stop = _stopped(invoice)
     if stop is not None:
         return stop
-    steps = invoice_steps(invoice=invoice, rules=rules)
+    steps = [
+        step
+        for step in invoice_steps(invoice=invoice, rules=rules)
+        if is_wanted(step, invoice.address)
+    ]
     names = [step.name for step in steps]
     written = [names.index(one.step) for one in invoice.sent if one.step in names]
     left = steps[max(written) + 1 :] if written else steps

@@ -50,6 +50,23 @@ CAPPED = SAYS_FAILED | {MailKind.INVOICE_REMINDER}
 """Mails that count where one person gets only so many in a week."""
 
 
+REMINDERS = frozenset(
+    {
+        MailKind.FAILED_2,
+        MailKind.FAILED_3,
+        MailKind.CONFIRM_REMINDER,
+        MailKind.CARD_EXPIRING,
+        MailKind.RENEWAL,
+        MailKind.INVOICE_REMINDER,
+    }
+)
+"""What repeats or announces; a customer may do without, and these mails offer to stop it.
+
+The first word about a payment and the last, and what answers something the customer did, belong to
+the bill: they always go out.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class KindInfo:
     """`stripe` names Stripe's own mail about the same thing, "" where it has none.

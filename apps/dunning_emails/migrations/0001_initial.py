@@ -569,4 +569,43 @@ class Migration(migrations.Migration):
                 name="visit_method_iff_entered",
             ),
         ),
+        migrations.CreateModel(
+            name="NoReminders",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stripe_customer_id", models.CharField(max_length=255)),
+                ("since", models.DateTimeField()),
+                (
+                    "mail",
+                    models.ForeignKey(
+                        help_text="Whose link was used.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="dunning_emails.mail",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.merchant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "no reminders",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("merchant", "stripe_customer_id"),
+                        name="no_reminders_unique_customer",
+                    )
+                ],
+            },
+        ),
     ]

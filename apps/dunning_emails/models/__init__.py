@@ -1,7 +1,7 @@
 """The payment link, the mails and their settings: ours alone, not in Stripe."""
 
 from apps.dunning_emails.models.links import CheckoutVisit, PaymentLink
-from apps.dunning_emails.models.mails import BouncedAddress, Mail
+from apps.dunning_emails.models.mails import BouncedAddress, Mail, NoReminders
 from apps.dunning_emails.models.settings import EmailSettings, MailTemplate
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "EmailSettings",
     "Mail",
     "MailTemplate",
+    "NoReminders",
     "PaymentLink",
 ]

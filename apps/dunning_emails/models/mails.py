@@ -142,3 +142,35 @@ class BouncedAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} for merchant {self.merchant_id}"
+
+
+class NoRemindersQuerySet(models.QuerySet["NoReminders"]):
+    def for_merchant(self, merchant: Merchant) -> Self:
+        return self.filter(merchant=merchant)
+
+
+class NoReminders(models.Model):
+    """A customer who asked for no more reminders, by the link in one of them.
+
+    The row goes when they want them again.
+    """
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    stripe_customer_id = models.CharField(max_length=255)
+    mail = models.ForeignKey(
+        Mail, on_delete=models.PROTECT, related_name="+", help_text="Whose link was used."
+    )
+    since = models.DateTimeField()
+
+    objects = NoRemindersQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "no reminders"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "stripe_customer_id"], name="no_reminders_unique_customer"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"No reminders for {self.stripe_customer_id}"

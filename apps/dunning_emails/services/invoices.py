@@ -17,6 +17,7 @@ from apps.dunning_emails.facts import address_state, rules_of, settings_of, to_p
 from apps.dunning_emails.models import Mail, MailTemplate
 from apps.dunning_emails.rendering import Rendered, render_mail
 from apps.dunning_emails.services.planning import drop
+from apps.dunning_emails.services.stopping import stop_url
 from apps.recovery.models import RecoveryCase
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.facts import InvoiceFacts
@@ -106,6 +107,7 @@ def compose(*, mail: Mail, now: dt.datetime) -> tuple[str, Rendered] | Write | S
         | {"store": settings.sender_name or mail.merchant.name},
         look=look_of(settings),
         url=invoice.hosted_invoice_url,
+        stop_url=stop_url(mail),
     )
     return customer.email, rendered
 

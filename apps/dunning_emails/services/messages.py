@@ -11,6 +11,7 @@ from apps.dunning.mails.kinds import MailKind
 from apps.dunning_emails.models import EmailSettings
 from apps.dunning_emails.rendering import Rendered, one_line
 from apps.dunning_emails.services.links import make_link
+from apps.dunning_emails.services.stopping import headers_for
 from apps.recovery.models import RecoveryCase
 
 
@@ -29,9 +30,18 @@ def target_of(
 
 
 def message_of(
-    *, rendered: Rendered, settings: EmailSettings, to: str, key: uuid.UUID, now: dt.datetime
+    *,
+    rendered: Rendered,
+    settings: EmailSettings,
+    to: str,
+    key: uuid.UUID,
+    now: dt.datetime,
+    stop: str = "",
 ) -> EmailMultiAlternatives:
-    """Put a message together. Its id comes from the row, so that a provider can tell a repeat."""
+    """Put a message together. Its id comes from the row, so that a provider can tell a repeat.
+
+    `stop` is where one click stops reminders.
+    """
     _, address = parseaddr(django_settings.DEFAULT_FROM_EMAIL)
     domain = address.rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
@@ -44,6 +54,7 @@ def message_of(
             "Message-ID": f"<{key}@{domain}>",
             "Date": format_datetime(now),
             "Auto-Submitted": "auto-generated",
+            **headers_for(stop),
         },
     )
     message.attach_alternative(rendered.html, "text/html")

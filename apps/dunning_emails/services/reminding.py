@@ -32,6 +32,8 @@ def why_not(*, case: RecoveryCase, now: dt.datetime) -> str:
     state = address_state(merchant=case.merchant, customer=customer_of(case))
     if state == "missing":
         return "The customer has no email address."
+    if state == "no_reminders":
+        return "The customer asked for no reminders."
     if state == "bounced":
         return "Mail to the customer came back. Change the address in Stripe first."
     if Mail.objects.filter(about=about_case(case), step=step_of(now)).exists():

@@ -28,6 +28,7 @@ from apps.dunning_emails.services.bundling import bundle
 from apps.dunning_emails.services.handing import AGAIN, hand_over, put_back
 from apps.dunning_emails.services.messages import message_of, target_of
 from apps.dunning_emails.services.planning import plan_sequence
+from apps.dunning_emails.services.stopping import stop_url
 from apps.dunning_emails.transport import Post, post
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase
@@ -42,6 +43,8 @@ LEASE = dt.timedelta(minutes=3)
 
 FRESH = dt.timedelta(minutes=10)
 """A mail that says “failed” goes out only on a look at Stripe that is not older."""
+
+NOWHERE = ("missing", "bounced")
 
 MAIL_LOCKS = 4_177
 """Sets our advisory locks apart from any others in the database."""
@@ -146,7 +149,7 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
         _put_off(mail, decision, now=now)
         return False
     customer = customer_of(case)
-    if customer is None or address_state(merchant=case.merchant, customer=customer) != "ok":
+    if customer is None or address_state(merchant=case.merchant, customer=customer) in NOWHERE:
         _put_off(mail, Silence("no_address", "There is no address to write to."), now=now)
         return False
     cases = [case, *bundle(mail=mail, case=case, now=now)]
@@ -157,9 +160,15 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
         look=look_of(settings),
         url=target_of(case=case, settings=settings, kind=MailKind(mail.kind), now=now),
         rows=case_rows(cases),
+        stop_url=stop_url(mail),
     )
     message = message_of(
-        rendered=rendered, settings=settings, to=customer.email, key=mail.key, now=now
+        rendered=rendered,
+        settings=settings,
+        to=customer.email,
+        key=mail.key,
+        now=now,
+        stop=stop_url(mail),
     )
     return hand_over(mail=mail, message=message, line=line, now=now)
 
@@ -175,7 +184,9 @@ def _send_made(
         return False
     to, rendered = made
     settings = settings_of(mail.merchant)
-    message = message_of(rendered=rendered, settings=settings, to=to, key=mail.key, now=now)
+    message = message_of(
+        rendered=rendered, settings=settings, to=to, key=mail.key, now=now, stop=stop_url(mail)
+    )
     return hand_over(mail=mail, message=message, line=line, now=now)
 
 

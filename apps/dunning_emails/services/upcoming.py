@@ -13,6 +13,7 @@ from apps.dunning_emails.composing import first_name, look_of, words_of
 from apps.dunning_emails.facts import address_state, settings_of
 from apps.dunning_emails.models import EmailSettings, Mail, MailTemplate
 from apps.dunning_emails.rendering import Rendered, render_mail
+from apps.dunning_emails.services.stopping import stop_url
 from apps.recovery.models import Try
 from apps.subscriptions.models import Subscription
 from apps.web.formats import format_date, format_money
@@ -92,7 +93,9 @@ def compose(*, mail: Mail, now: dt.datetime) -> tuple[str, Rendered] | None:
         ),
     }
     words = words_of(merchant_id=mail.merchant_id, kind=MailKind.RENEWAL)
-    return customer.email, render_mail(words=words, values=values, look=look_of(settings))
+    return customer.email, render_mail(
+        words=words, values=values, look=look_of(settings), stop_url=stop_url(mail)
+    )
 
 
 def _row(subscription: Subscription, settings: EmailSettings, *, now: dt.datetime) -> Mail:

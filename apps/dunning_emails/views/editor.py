@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
-from apps.dunning.mails.kinds import KINDS, MailKind
+from apps.dunning.mails.kinds import KINDS, REMINDERS, MailKind
 from apps.dunning.mails.texts import (
     LONGEST_SUBJECT,
     MARKETING,
@@ -37,6 +37,7 @@ from apps.dunning_emails.views.emails import kind_or_404
 from apps.web.htmx import wants_fragment
 
 SAMPLE_LINK = "https://example.com/pay/"
+SAMPLE_STOP = "https://example.com/mail/reminders/"
 NO_BUTTON = (MailKind.RECOVERED, MailKind.CANCELED, MailKind.RENEWAL)
 PREVIEW_POLICY = {
     "default-src": [NONE],
@@ -157,6 +158,7 @@ def rendered_sample(request: MerchantRequest, kind: MailKind) -> Rendered:
         values=sample_values(merchant=request.merchant, settings=settings, sample=sample),
         look=look_of(settings),
         url="" if kind in NO_BUTTON else SAMPLE_LINK,
+        stop_url=SAMPLE_STOP if kind in REMINDERS else "",
     )
 
 
@@ -205,6 +207,7 @@ def _preview(request: MerchantRequest, kind: MailKind) -> dict[str, Any]:
         values=values,
         look=look_of(settings),
         url="" if kind in NO_BUTTON else SAMPLE_LINK,
+        stop_url=SAMPLE_STOP if kind in REMINDERS else "",
     )
     return {
         "kind": kind,
