@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Case, Count, Max, Q, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest, TruncDate
 
 from apps.accounts.models import Merchant
 from apps.dunning.mails.kinds import AVAILABLE, KINDS, KindInfo, MailKind
@@ -119,6 +119,26 @@ def no_reminders_since(*, merchant: Merchant, person: str) -> dt.datetime | None
     """Say since when a customer wants no reminders; None for one who lets them come."""
     rows = NoReminders.objects.for_merchant(merchant).filter(stripe_customer_id=person)
     return rows.values_list("since", flat=True).first()
+
+
+def planned_by_day(
+    *, merchant: Merchant, first: dt.date, last: dt.date, now: dt.datetime
+) -> dict[dt.date, int]:
+    """Count the planned mails to customers by day in the merchant's zone; one query.
+
+    What is overdue counts today. Of each sequence the outbox holds the next mail alone.
+    """
+    until = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), tzinfo=merchant.zone)
+    rows = (
+        Mail.objects.for_merchant(merchant)
+        .filter(status=Mail.Status.SCHEDULED, kind__in=list(KINDS), due_at__lt=until)
+        .annotate(day=TruncDate(Greatest("due_at", now), tzinfo=merchant.zone))
+        .filter(day__gte=first, day__lte=last)
+        .order_by()
+        .values_list("day")
+        .annotate(mails=Count("pk"))
+    )
+    return dict(rows)
 
 
 def template_of(*, merchant: Merchant, kind: MailKind) -> MailTemplate:

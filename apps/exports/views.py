@@ -24,8 +24,12 @@ from apps.exports.models import Export, ExportQuerySet
 from apps.exports.services import TooManyRunning, Wish
 from apps.web.csv import csv_response
 from apps.web.htmx import wants_fragment
+from apps.web.limits import is_over, seconds_left
 from apps.web.preferences import export_of
 from apps.web.services import keep_export
+
+STREAMS_A_MINUTE = 20
+"""Files that one person may stream in a minute of real time; each reads thousands of rows."""
 
 QUICK_POLLS = 10
 """A page asks every 2 seconds this often, then every 5."""
@@ -205,6 +209,11 @@ def _give(
         rows=rows,
     )
     if rows <= settings.EXPORT_STREAM_ROWS:
+        if is_over(name=f"export:{user.pk}", most=STREAMS_A_MINUTE):
+            problem = gettext("Too many exports in one minute. Wait a minute, then try again.")
+            answer = _ask(request, source, selection, form, rows, status=429, problem=problem)
+            answer["Retry-After"] = str(seconds_left())
+            return answer
         services.note_streamed(merchant=merchant, user=user, wish=wish, now=now)
         return csv_response(wish.file_name, _stream(selection, columns, style))
     try:

@@ -10,19 +10,21 @@ from django.db.models.functions import Greatest, TruncDate
 
 from apps.accounts.models import Merchant
 from apps.dunning.money import Money
+from apps.recovery.extras import mail_days
 from apps.recovery.models import RecoveryCase
 from apps.recovery.queries.tabs import RETRYING
 
 
 @dataclass(slots=True)
 class Day:
-    """One day: how many tries are planned for it, and their amounts, each currency apart."""
+    """One day: how many tries are planned for it, their amounts, each currency apart, and mails."""
 
     date: dt.date
     in_month: bool = True
     is_today: bool = False
     count: int = 0
     amounts: list[Money] = field(default_factory=list)
+    mails: int = 0
 
 
 def planned_days(
@@ -59,13 +61,18 @@ def planned_days(
 def month_of(
     *, merchant: Merchant, month: dt.date, week_starts: int, now: dt.datetime
 ) -> list[list[Day]]:
-    """Return the weeks of a month, whole ones, with what is planned; `week_starts` 0 is Monday."""
+    """Return the weeks of a month, whole ones, with what is planned; `week_starts` 0 is Monday.
+
+    Two queries.
+    """
     weeks = calendar.Calendar(week_starts).monthdatescalendar(month.year, month.month)
     today = now.astimezone(merchant.zone).date()
     planned = planned_days(merchant=merchant, first=weeks[0][0], last=weeks[-1][-1], now=now)
+    mails = mail_days(merchant=merchant, first=weeks[0][0], last=weeks[-1][-1], now=now)
     for week in weeks:
         for date in week:
             day = planned.setdefault(date, Day(date))
+            day.mails = mails.get(date, 0)
             day.in_month, day.is_today = date.month == month.month, date == today
     return [[planned[date] for date in week] for week in weeks]
 

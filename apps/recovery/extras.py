@@ -4,7 +4,7 @@ An app above registers a function when it starts; this app calls it and knows no
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,14 @@ class BulkAct(Protocol):
     ) -> object: ...
 
 
+class MailDays(Protocol):
+    """Counts the mails to customers planned for each day of a span, in the merchant's zone."""
+
+    def __call__(
+        self, *, merchant: Merchant, first: dt.date, last: dt.date, now: dt.datetime
+    ) -> Mapping[dt.date, int]: ...
+
+
 Planner = Callable[[CaseDetail], Iterable[PlannedStep]]
 Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
 
@@ -54,6 +62,7 @@ Offerer = Callable[[RecoveryCase, Role], Iterable[CaseAction]]
 _planners: dict[Planner, None] = {}
 _offerers: dict[Offerer, None] = {}
 _bulk_acts: dict[str, BulkAct] = {}
+_mail_days: list[MailDays] = []
 
 
 def register_planned(planner: Planner) -> None:
@@ -74,6 +83,20 @@ def register_bulk(verb: str, act: BulkAct) -> None:
 def bulk_act(verb: str) -> BulkAct:
     """Return what carries out a verb that an app above registered."""
     return _bulk_acts[verb]
+
+
+def register_mail_days(count: MailDays) -> None:
+    """Let the app that writes mails tell how many it planned; called at start."""
+    _mail_days[:] = [count]
+
+
+def mail_days(
+    *, merchant: Merchant, first: dt.date, last: dt.date, now: dt.datetime
+) -> Mapping[dt.date, int]:
+    """Return how many mails are planned for each day from `first` to `last` that has any."""
+    for count in _mail_days:
+        return count(merchant=merchant, first=first, last=last, now=now)
+    return {}
 
 
 def planned_steps(detail: CaseDetail) -> list[PlannedStep]:

@@ -102,6 +102,18 @@ class TestFilterFailedApplyExport:
         assert entry.action == "export.streamed"
         assert entry.after == {"rows": 2, "filters": "Failed"}
 
+    def test_too_many_in_one_minute_are_refused_with_words(self, client, merchant, monkeypatch):
+        TransactionFactory(merchant=merchant)
+        monkeypatch.setattr("apps.exports.views.STREAMS_A_MINUTE", 2)
+        monkeypatch.setattr("apps.web.limits.time.time", lambda: 1_800_000_000.0)
+
+        answers = [post(client) for _ in range(3)]
+
+        assert [one.status_code for one in answers] == [200, 200, 429]
+        assert answers[2]["Retry-After"] == "60"
+        assert "Wait a minute, then try again." in text(answers[2])
+        assert AuditEntry.objects.filter(action="export.streamed").count() == 2
+
     @pytest.mark.parametrize("sort", ["-date", "date", "-amount", "amount", "customer", "next_try"])
     def test_every_order_of_the_list_is_the_order_of_the_file(self, client, merchant, sort):
         for number in range(30):

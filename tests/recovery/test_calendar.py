@@ -13,6 +13,7 @@ from apps import clock
 from apps.recovery.models import CalendarFeed
 from apps.recovery.services.feed import hash_of
 from tests.accounts.factories import MembershipFactory, MerchantFactory
+from tests.dunning_emails.factories import MailFactory
 from tests.recovery.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,26 @@ def days(response) -> dict[str, str]:
 
 
 class TestPage:
+    def test_planned_mails_stand_below_the_tries_on_their_own_day(self, client, merchant):
+        case = planned(merchant, NOW + 3 * DAY)
+        late = dt.datetime(2026, 11, 24, 3, 0, tzinfo=dt.UTC)  # still the 23rd in New York
+        for step, at in (("failed_1", NOW - DAY), ("failed_2", late), ("failed_3", late)):
+            MailFactory(case=case, step=step, kind=step, due_at=at)
+        MailFactory(case=case, step="confirm", kind="confirm", due_at=late, status="dropped")
+        MailFactory(case__merchant=MerchantFactory(), due_at=late)
+
+        page = client.get(PAGE).content.decode()
+
+        cells = re.findall(r'<td role="cell"(.*?)</td>', page, re.DOTALL)
+        read = [
+            " ".join(re.sub(r'<span class="weekday".*?</span>|<[^>]+>', " ", one).split())
+            for one in cells
+        ]
+        mailed = [one for one in read if "email" in one]
+        assert len(mailed) == 2
+        assert "Wednesday, November 18 Today 1 email" in mailed[0].replace('today">', "")
+        assert mailed[1].endswith("Monday, November 23 2 emails")
+
     def test_each_case_stands_on_the_day_of_its_next_try(self, client, merchant):
         planned(merchant, NOW + 3 * DAY)
         planned(merchant, NOW + 3 * DAY, amount_due_minor=10000)

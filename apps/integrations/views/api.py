@@ -4,9 +4,10 @@ from django.http import HttpRequest, JsonResponse
 
 from apps import clock, logs
 from apps.integrations import services
-from apps.integrations.limits import PER_TOKEN, UNKNOWN_PER_ADDRESS, is_over, seconds_left
+from apps.integrations.limits import PER_TOKEN, UNKNOWN_PER_ADDRESS
 from apps.integrations.queries import access_answer
 from apps.integrations.secrets import TOKEN_PREFIX, digest_of
+from apps.web.limits import is_over, seconds_left
 
 LONGEST_ID = 255
 

@@ -110,6 +110,7 @@ def _page(request: MerchantRequest, *, feed_url: str = "") -> HttpResponse:
         "following": (month + dt.timedelta(days=31)).strftime("%Y-%m"),
         "is_this_month": month == today.replace(day=1),
         "count": sum(day.count for week in weeks for day in week if day.in_month),
+        "mails": sum(day.mails for week in weeks for day in week if day.in_month),
         "has_feed": CalendarFeed.objects.filter(membership=request.membership).exists(),
         "feed_url": feed_url,
     }
