@@ -45,6 +45,21 @@
     for (const form of root.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // <button data-insert="text"> puts it where the cursor was last in its form.
+  let written = null;
+  on("focusout", (event) => {
+    if (event.target.matches('textarea, input[type="text"]')) written = event.target;
+  });
+  on("click", (event) => {
+    const form = event.target.closest("[data-insert]")?.form;
+    if (!form) return;
+    const field = written?.form === form ? written : form.querySelector("textarea");
+    const text = event.target.closest("[data-insert]").dataset.insert;
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   // Copy: <button data-copy="text">; the button itself says so.
   on("click", async (event) => {
     const button = event.target.closest("[data-copy]");

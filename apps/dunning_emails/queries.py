@@ -17,7 +17,7 @@ from apps.recovery.models import RecoveryCase
 class KindRow:
     """One kind in the list: how it stands, and what became of its mails so far.
 
-    `opened` is as the provider tells, which is unreliable; None where it never told. `recovered`
+    `opened` and `clicked` are as the provider tells, unreliable; None where it never told. `recovered`
     are payments that came in after such a mail.
     """
 
@@ -31,6 +31,7 @@ class KindRow:
     last_sent_at: dt.datetime | None
     sent: int
     opened: int | None
+    clicked: int | None
     recovered: int
 
     @property
@@ -54,6 +55,7 @@ def kind_rows(*, merchant: Merchant) -> list[KindRow]:
             last=Max("sent_at"),
             sent=Count("pk"),
             opened=Count("pk", filter=Q(opened_at__isnull=False)),
+            clicked=Count("pk", filter=Q(clicked_at__isnull=False)),
             recovered=Count(
                 "case", distinct=True, filter=Q(case__status=RecoveryCase.Status.RECOVERED)
             ),
@@ -75,6 +77,7 @@ def _row(kind: MailKind, row: MailTemplate | None, figures: Mapping[str, object]
         last_sent_at=last if isinstance(last, dt.datetime) else None,
         sent=int(str(figures.get("sent") or 0)),
         opened=opened or None,
+        clicked=int(str(figures.get("clicked") or 0)) or None,
         recovered=int(str(figures.get("recovered") or 0)),
     )
 
