@@ -1,12 +1,14 @@
 """Settings > Emails in a browser: write with a live preview, publish, switch off and undo."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from apps.dunning.mails.kinds import MailKind
 from apps.dunning_emails.models import MailTemplate
 from apps.dunning_emails.services.settings import switch_kind
-from tests.browser.test_every_page import violations
+from tests.browser.test_every_page import overflow, violations
+from tests.dunning_emails.factories import EmailSettingsFactory
 from tests.recovery.factories import SUNDAY_NOON
 
 pytestmark = pytest.mark.browser
@@ -46,3 +48,17 @@ def test_a_switch_acts_at_once_and_is_undone(visitor, membership):
 
     expect(switch).to_be_checked()
     assert MailTemplate.objects.get(kind=kind).on_since is not None
+
+
+@pytest.mark.parametrize("colour", ["#2152cc", "#101018", "#f5c563"])
+def test_a_mail_can_be_read_at_320_px_in_light_and_dark(visitor, membership, colour):
+    EmailSettingsFactory(
+        merchant=membership.merchant, colour=colour, postal_address="1 Studio Lane\nPortland"
+    )
+    page = visitor(width=320).open("/settings/emails/failed_2/preview/?theme=light")
+
+    for theme in ("light", "dark"):
+        page.goto(f"{page.url.partition('?')[0]}?theme={theme}")
+        assert overflow(page) == 0
+        found = Axe().run(page, options={"runOnly": ["color-contrast", "image-alt", "link-name"]})
+        assert [one["id"] for one in found.response["violations"]] == [], theme
