@@ -51,6 +51,7 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "dunning_emails.send_due_mails": loop_seconds,
         "dunning_emails.plan_renewals": 60 * 60,
         "dunning_emails.plan_invoices": 10 * 60,
+        "dunning_emails.end_invoices": loop_seconds,
         "integrations.send_due": often,
         "integrations.forget": 24 * 60 * 60,
         "webhooks.drain": often,

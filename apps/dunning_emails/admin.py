@@ -7,6 +7,7 @@ from apps.dunning_emails.models import (
     BouncedAddress,
     CheckoutVisit,
     EmailSettings,
+    InvoiceAct,
     Mail,
     MailTemplate,
     NoReminders,
@@ -81,3 +82,11 @@ class NoRemindersAdmin(ReadOnlyAdmin):
     list_display = ["since", "merchant", "stripe_customer_id"]
     list_select_related = ["merchant"]
     search_fields = ["stripe_customer_id", "merchant__stripe_account_id"]
+
+
+@admin.register(InvoiceAct)
+class InvoiceActAdmin(ReadOnlyAdmin):
+    list_display = ["wanted_at", "merchant", "what", "stripe_invoice_id", "status", "note"]
+    list_filter = ["what", "status"]
+    list_select_related = ["merchant"]
+    search_fields = ["stripe_invoice_id", "stripe_customer_id", "merchant__stripe_account_id"]

@@ -13,7 +13,7 @@ from apps.dunning.mails.kinds import MailKind
 from apps.dunning.mails.texts import TEXTS, Words
 from apps.dunning.money import Money
 from apps.dunning.words import method_name
-from apps.dunning_emails.facts import customer_of, ends_at, need_of, settings_of
+from apps.dunning_emails.facts import confirm_ends_at, customer_of, ends_at, need_of, settings_of
 from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Look, Row
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
@@ -67,7 +67,11 @@ def case_values(*, cases: Sequence[RecoveryCase], now: dt.datetime) -> dict[str,
     def day(at: dt.datetime) -> str:
         return format_date(at, zone=zone, locale=merchant.locale, now=now)
 
-    end = ends_at(case=case, facts=facts, now=now)
+    ends = (
+        ends_at(case=case, facts=facts, now=now),
+        confirm_ends_at(case=case, facts=facts, settings=settings),
+    )
+    end = min((one for one in ends if one is not None), default=None)
     amount = format_money(case.amount_due, locale=merchant.locale)
     offer = case.offer_name or "your purchase"
     if len(cases) > 1:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.db.models import Exists, Q
 
@@ -15,7 +16,9 @@ from apps.dunning.forecast import course
 from apps.dunning.mails.facts import Address, MailFacts, Need, Sent
 from apps.dunning.mails.kinds import CAPPED, CHASE, MailKind
 from apps.dunning.mails.rules import MailRules
+from apps.dunning.money import Money
 from apps.dunning.rules import RetryRules
+from apps.dunning.sent_invoices import InvoiceEnd, SentInvoiceRules
 from apps.dunning_emails.models import (
     BouncedAddress,
     EmailSettings,
@@ -71,6 +74,18 @@ def rules_of(merchant: Merchant) -> MailRules:
 def _settings_with(row: MailTemplate) -> EmailSettings:
     kept = getattr(row.merchant, "email_settings", None)
     return kept or EmailSettings(merchant=row.merchant, version=0)
+
+
+def invoice_rules_of(settings: EmailSettings) -> SentInvoiceRules:
+    """Give what a merchant wants done to sent invoices, as `dunning` takes it."""
+    limit = settings.credit_up_to_minor
+    return SentInvoiceRules(
+        end=cast("InvoiceEnd", settings.invoice_end),
+        end_days=settings.invoice_end_days,
+        end_since=settings.invoice_end_since,
+        credit_up_to=None if limit is None else Money(limit, settings.credit_currency),
+        credit_since=settings.credit_since,
+    )
 
 
 def about_case(case: RecoveryCase) -> str:
@@ -161,6 +176,20 @@ def ends_at(*, case: RecoveryCase, facts: CaseFacts | None, now: dt.datetime) ->
     if case.next_step != Step.RETRY or facts is None:
         return None
     return course(facts=facts, rules=rules, now=now).ends_at
+
+
+def confirm_ends_at(
+    *, case: RecoveryCase, facts: CaseFacts | None, settings: EmailSettings
+) -> dt.datetime | None:
+    """Say when a case ends whose customer confirms nothing, by the merchant's rule; None without one."""
+    if need_of(case, facts) != "confirm" or settings.confirm_end == settings.InvoiceEnd.LEAVE:
+        return None
+    since = settings.confirm_end_since
+    if since is None or case.failed_at < since or case.engine != RecoveryCase.Engine.RECOUP:
+        return None
+    needed_at = _needed_at(case, "confirm", None) or case.failed_at
+    days = max(settings.confirm_days, default=0) + settings.confirm_end_days
+    return needed_at + dt.timedelta(days=days)
 
 
 def to_person(*, merchant: Merchant, person: str, now: dt.datetime) -> tuple[dt.datetime, ...]:

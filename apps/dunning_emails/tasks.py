@@ -3,7 +3,16 @@
 from celery import current_app, shared_task
 
 from apps import clock
-from apps.dunning_emails.services import alerts, handing, invoices, sending, upcoming, visits
+from apps.dunning_emails.services import (
+    alerts,
+    confirm_ends,
+    handing,
+    invoice_acts,
+    invoices,
+    sending,
+    upcoming,
+    visits,
+)
 
 BATCH_SECONDS = 20.0
 """How long one worker sends at a stretch before others get their turn."""
@@ -36,3 +45,13 @@ def plan_renewals(**_: object) -> None:
 def plan_invoices(**_: object) -> None:
     """Look for sent invoices whose next mail nobody planned yet."""
     invoices.plan_invoices(now=clock.now())
+
+
+@shared_task(name="dunning_emails.end_invoices")
+def end_invoices(**_: object) -> None:
+    """Do what the merchants' rules say of invoices nobody pays, confirms, or pays to the last cent."""
+    now = clock.now()
+    confirm_ends.end_unconfirmed_cases(now=now)
+    invoice_acts.find_acts(now=now)
+    for act_id in invoice_acts.acts_to_do(now=now):
+        invoice_acts.carry_out_act(act_id=act_id, now=clock.now())

@@ -143,7 +143,7 @@ class RecoveryCase(models.Model):
     held_at = models.DateTimeField(null=True, blank=True)
     held_by = models.CharField(max_length=254, blank=True)
     write_off_key = models.UUIDField(
-        null=True, blank=True, help_text="A person wants the invoice marked uncollectible."
+        null=True, blank=True, help_text="The end was decided early: by a person, or by a rule."
     )
     hold_note = models.CharField(max_length=200, blank=True, help_text="Why, in words.")
     fix_wanted_at = models.DateTimeField(

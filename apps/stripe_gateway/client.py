@@ -52,7 +52,12 @@ from apps.stripe_gateway.readers.subscriptions import product_ids, subscription_
 from apps.stripe_gateway.signature import verify_signature
 from apps.stripe_gateway.translation import our_errors
 from apps.stripe_gateway.transport import StripeAccount, use_http_client
-from apps.stripe_gateway.writes import pause_collection, set_default_method, void_invoice
+from apps.stripe_gateway.writes import (
+    credit_rest,
+    pause_collection,
+    set_default_method,
+    void_invoice,
+)
 
 __all__ = [
     "StripeAccount",
@@ -60,6 +65,7 @@ __all__ = [
     "check_key",
     "create_setup_session",
     "create_webhook_endpoint",
+    "credit_rest",
     "invoice_of_payment_intent",
     "key_is_live",
     "key_is_restricted",

@@ -118,6 +118,7 @@ class InvoiceFacts:
     paid_at: dt.datetime | None = None
     given_up_at: dt.datetime | None = None  # voided, else marked uncollectible
     paid_out_of_band: bool = False
+    credited_minor: int = 0  # by credit notes while it was open: that much was never paid
     processing: bool = False  # a bank debit or an Indian card is under way
     requires_action: bool = False  # the customer must confirm (3-D Secure)
     tries: tuple[TryFacts, ...] = ()  # oldest first; the charges this read could see

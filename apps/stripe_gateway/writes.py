@@ -81,3 +81,22 @@ def void_invoice(*, account: StripeAccount, invoice_id: str, key: str) -> None:
     """
     with our_errors():
         stripe_client().v1.invoices.void_invoice(invoice_id, {}, options(account, key=key))
+
+
+def credit_rest(
+    *, account: StripeAccount, invoice_id: str, amount_minor: int, memo: str, key: str
+) -> None:
+    """Credit an amount on an open invoice: so much less is owed, and it is paid if that is all.
+
+    `amount_minor` is in the smallest unit of the invoice's currency. Nobody is mailed.
+
+    Source: https://docs.stripe.com/api/credit_notes/create
+
+    Raises:
+        InvoiceNotOpen: paid or void in the meantime.
+    """
+    with our_errors():
+        stripe_client().v1.credit_notes.create(
+            {"invoice": invoice_id, "amount": amount_minor, "memo": memo, "email_type": "none"},
+            options(account, key=key),
+        )

@@ -149,6 +149,72 @@ class TestTheSections:
         assert f'value="{typed}"' in answer.content.decode()
         assert not EmailSettings.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("section", "prefix"), [("confirm", "confirm"), ("invoices", "invoice")]
+    )
+    def test_an_end_rule_is_kept_with_the_moment_it_holds_from(
+        self, client, owner, section, prefix
+    ):
+        rule = {f"{prefix}_end": "void", f"{prefix}_end_days": "12", f"{prefix}_sure": "on"}
+        assert self.post(client, section, **rule).status_code == 302
+        stored = EmailSettings.objects.get()
+        assert (getattr(stored, f"{prefix}_end"), getattr(stored, f"{prefix}_end_days")) == (
+            "void",
+            12,
+        )
+        since = getattr(stored, f"{prefix}_end_since")
+        assert since is not None
+
+        self.post(client, section, **rule)
+        stored.refresh_from_db()
+        assert getattr(stored, f"{prefix}_end_since") == since
+
+        self.post(client, section, **{**rule, f"{prefix}_end_days": "5"})
+        stored.refresh_from_db()
+        assert getattr(stored, f"{prefix}_end_since") > since
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"invoice_end": "void", "invoice_end_days": "12"}, "Tick this"),
+            ({"invoice_end": "void", "invoice_sure": "on"}, "Enter a number of days"),
+            ({"invoice_end": "void", "invoice_end_days": "0", "invoice_sure": "on"}, "greater"),
+            (
+                {"invoice_end": "burn", "invoice_end_days": "3", "invoice_sure": "on"},
+                "valid choice",
+            ),
+            ({"credit_up_to": "20"}, "Say in which currency"),
+            ({"credit_up_to": "-1", "credit_currency": "usd"}, "more than nothing"),
+            ({"credit_up_to": "0.001", "credit_currency": "usd"}, "no such small amounts"),
+            ({"credit_up_to": "20", "credit_currency": "u$"}, "three letters"),
+        ],
+    )
+    def test_a_rule_that_is_not_whole_is_refused(self, client, owner, given, words):
+        answer = self.post(client, "invoices", **given)
+
+        assert answer.status_code == 422
+        assert words in answer.content.decode()
+        assert not EmailSettings.objects.exists()
+
+    def test_a_rest_to_credit_is_kept_in_the_smallest_unit(self, client, owner):
+        self.post(client, "invoices", credit_up_to="20", credit_currency="USD")
+
+        stored = EmailSettings.objects.get()
+        assert (stored.credit_up_to_minor, stored.credit_currency) == (2000, "usd")
+        assert stored.credit_since is not None
+        page = client.get(address("list")).content.decode()
+        assert 'value="20.00"' in page
+
+        self.post(client, "invoices", credit_up_to="", credit_currency="USD")
+        stored.refresh_from_db()
+        assert (stored.credit_up_to_minor, stored.credit_currency) == (None, "")
+
+    def test_every_end_is_off_on_day_one(self, client, owner):
+        stored = EmailSettings(merchant=owner.merchant)
+
+        assert (stored.invoice_end, stored.confirm_end) == ("leave", "leave")
+        assert stored.credit_up_to_minor is None
+
     @pytest.mark.parametrize("kind", ["invoice_sent", "invoice_reminder"])
     def test_stripes_own_mail_about_invoices_is_noted(self, client, owner, kind):
         assert "is ticked as on" not in client.get(address("list")).content.decode()

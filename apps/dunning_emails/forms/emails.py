@@ -1,6 +1,5 @@
 """The sections under the list of emails."""
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +8,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.dunning_emails.models import EmailSettings
-
-MOST_REMINDERS = 5
 
 
 class VersionedForm(forms.Form):
@@ -21,86 +18,6 @@ class VersionedForm(forms.Form):
     def changes(self) -> dict[str, Any]:
         """Return the values to keep."""
         return {name: value for name, value in self.cleaned_data.items() if name != "version"}
-
-
-def whole_days(text: str, *, most: int) -> list[int]:
-    """Read days from a text such as "10, 3"; none from an empty one.
-
-    Raises:
-        ValidationError: something in it is no whole number from 1 to `most`.
-    """
-    given = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdecimal() and 1 <= int(part) <= most for part in given):
-        wrong = gettext("Enter whole days from 1 to %(most)s, with commas.")
-        raise forms.ValidationError(wrong % {"most": most})
-    return [int(part) for part in given]
-
-
-class ConfirmForm(VersionedForm):
-    confirm_days = forms.CharField(
-        label=_("Remind after (days)"),
-        required=False,
-        max_length=40,
-        help_text=_("Whole days after the first email, separated by commas. Empty: no reminder."),
-    )
-
-    def clean_confirm_days(self) -> list[int]:
-        days = whole_days(self.cleaned_data["confirm_days"], most=30)
-        if days != sorted(set(days)):
-            raise forms.ValidationError(gettext("Let the days rise, each once."))
-        if len(days) > MOST_REMINDERS:
-            raise forms.ValidationError(gettext("At most five reminders."))
-        return days
-
-
-class InvoicesForm(VersionedForm):
-    """Reminders of invoices that customers pay by hand, by days around the due day."""
-
-    days_before = forms.CharField(
-        label=_("Remind before it is due (days)"),
-        required=False,
-        max_length=40,
-        help_text=_("Whole days, separated by commas. Empty: no reminder before."),
-    )
-    on_the_day = forms.BooleanField(label=_("Remind on the day it is due"), required=False)
-    days_after = forms.CharField(
-        label=_("Remind after it was due (days)"),
-        required=False,
-        max_length=40,
-        help_text=_(
-            "Whole days, separated by commas. Up to 28: Stripe's page of the invoice works for 30."
-        ),
-    )
-
-    @staticmethod
-    def shown(days: Sequence[int]) -> dict[str, Any]:
-        """Return stored days as the fields show them."""
-        return {
-            "days_before": ", ".join(str(-day) for day in sorted(days) if day < 0),
-            "on_the_day": 0 in days,
-            "days_after": ", ".join(str(day) for day in sorted(days) if day > 0),
-        }
-
-    def clean_days_before(self) -> list[int]:
-        return self._each_once("days_before", most=60)
-
-    def clean_days_after(self) -> list[int]:
-        return self._each_once("days_after", most=28)
-
-    def _each_once(self, name: str, *, most: int) -> list[int]:
-        days = whole_days(self.cleaned_data[name], most=most)
-        if len(days) != len(set(days)):
-            raise forms.ValidationError(gettext("Enter each day once."))
-        if len(days) > MOST_REMINDERS:
-            raise forms.ValidationError(gettext("At most five reminders."))
-        return days
-
-    def changes(self) -> dict[str, Any]:
-        """Return the days as they are stored: less than nothing is before the due day."""
-        values = super().changes()
-        before, on, after = (values.pop(one) for one in ("days_before", "on_the_day", "days_after"))
-        days = {*(-day for day in before), *([0] if on else []), *after}
-        return {**values, "invoice_days": sorted(days)}
 
 
 class CalmForm(VersionedForm):

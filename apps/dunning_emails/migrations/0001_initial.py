@@ -223,6 +223,81 @@ class Migration(migrations.Migration):
                     models.JSONField(default=apps.dunning_emails.models.settings.invoice_days),
                 ),
                 (
+                    "invoice_end",
+                    models.CharField(
+                        choices=[
+                            ("leave", "Leave it open"),
+                            ("uncollectible", "Mark it uncollectible"),
+                            ("void", "Void it"),
+                        ],
+                        default="leave",
+                        help_text="Of sent invoices.",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "invoice_end_days",
+                    models.PositiveSmallIntegerField(
+                        default=30,
+                        help_text="After the due day.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "invoice_end_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Invoices that were older then stay as they are.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "credit_up_to_minor",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="The largest rest that is credited; smallest unit.",
+                        null=True,
+                    ),
+                ),
+                ("credit_currency", models.CharField(blank=True, max_length=3)),
+                (
+                    "credit_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Invoices finalized before stay as they are.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "confirm_end",
+                    models.CharField(
+                        choices=[
+                            ("leave", "Leave it open"),
+                            ("uncollectible", "Mark it uncollectible"),
+                            ("void", "Void it"),
+                        ],
+                        default="leave",
+                        help_text="When the reminders of 3-D Secure are used up.",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "confirm_end_days",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="After the last reminder.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "confirm_end_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Payments that failed before stay as they are.",
+                        null=True,
+                    ),
+                ),
+                (
                     "quiet_from",
                     models.PositiveSmallIntegerField(
                         default=20, validators=[django.core.validators.MaxValueValidator(23)]
@@ -275,8 +350,117 @@ class Migration(migrations.Migration):
                         name="email_own_link_given",
                     ),
                     models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("credit_currency", ""), ("credit_up_to_minor", None)),
+                            models.Q(
+                                ("credit_up_to_minor__gt", 0),
+                                models.Q(("credit_currency", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="email_credit_with_currency",
+                    ),
+                    models.CheckConstraint(
                         condition=models.Q(("quiet_from__lt", 24), ("quiet_until__lt", 24)),
                         name="email_quiet_hours",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="InvoiceAct",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stripe_invoice_id", models.CharField(max_length=255)),
+                ("stripe_customer_id", models.CharField(blank=True, max_length=255)),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("uncollectible", "Marked uncollectible"),
+                            ("void", "Voided"),
+                            ("credit", "Rest credited"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("wanted", "To be done"),
+                            ("done", "Done"),
+                            ("dropped", "Not done"),
+                        ],
+                        default="wanted",
+                        max_length=16,
+                    ),
+                ),
+                ("key", models.UUIDField(default=uuid.uuid4, unique=True)),
+                (
+                    "amount_minor",
+                    models.BigIntegerField(
+                        default=0,
+                        help_text="What was left to pay, in the currency's smallest unit.",
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("wanted_at", models.DateTimeField()),
+                ("look_at", models.DateTimeField(help_text="When it is tried next.")),
+                (
+                    "lease_until",
+                    models.DateTimeField(
+                        blank=True, help_text="Real time; a worker has it in hand.", null=True
+                    ),
+                ),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="Why, or why not, in words.", max_length=300
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoice_acts",
+                        to="accounts.merchant",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "wanted")),
+                        fields=["look_at"],
+                        name="act_to_look_at",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("merchant", "stripe_invoice_id", "what"), name="act_once"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "wanted")),
+                        fields=("merchant", "stripe_invoice_id"),
+                        name="act_one_at_a_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("settled_at", None), ("status", "wanted")),
+                            models.Q(
+                                models.Q(("status", "wanted"), _negated=True),
+                                ("settled_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="act_settled_at_iff_settled",
                     ),
                 ],
             },

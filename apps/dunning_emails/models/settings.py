@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -35,6 +35,11 @@ class EmailSettings(models.Model):
         USED_UP = "used_up", "When the tries are used up"
         OFF = "off", "Off"
 
+    class InvoiceEnd(models.TextChoices):
+        LEAVE = "leave", "Leave it open"
+        UNCOLLECTIBLE = "uncollectible", "Mark it uncollectible"
+        VOID = "void", "Void it"
+
     merchant = models.OneToOneField(
         Merchant, on_delete=models.CASCADE, related_name="email_settings"
     )
@@ -50,6 +55,34 @@ class EmailSettings(models.Model):
     own_link = models.URLField(max_length=500, blank=True)
     confirm_days = models.JSONField(default=confirm_days)
     invoice_days = models.JSONField(default=invoice_days)
+    invoice_end = models.CharField(
+        max_length=16, choices=InvoiceEnd, default=InvoiceEnd.LEAVE, help_text="Of sent invoices."
+    )
+    invoice_end_days = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(1)], help_text="After the due day."
+    )
+    invoice_end_since = models.DateTimeField(
+        null=True, blank=True, help_text="Invoices that were older then stay as they are."
+    )
+    credit_up_to_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="The largest rest that is credited; smallest unit."
+    )
+    credit_currency = models.CharField(max_length=3, blank=True)
+    credit_since = models.DateTimeField(
+        null=True, blank=True, help_text="Invoices finalized before stay as they are."
+    )
+    confirm_end = models.CharField(
+        max_length=16,
+        choices=InvoiceEnd,
+        default=InvoiceEnd.LEAVE,
+        help_text="When the reminders of 3-D Secure are used up.",
+    )
+    confirm_end_days = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1)], help_text="After the last reminder."
+    )
+    confirm_end_since = models.DateTimeField(
+        null=True, blank=True, help_text="Payments that failed before stay as they are."
+    )
     quiet_from = models.PositiveSmallIntegerField(default=20, validators=[MaxValueValidator(23)])
     quiet_until = models.PositiveSmallIntegerField(default=8, validators=[MaxValueValidator(23)])
     weekly_cap = models.PositiveSmallIntegerField(default=3)
@@ -63,6 +96,11 @@ class EmailSettings(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=~Q(link_target="own") | ~Q(own_link=""), name="email_own_link_given"
+            ),
+            models.CheckConstraint(
+                condition=Q(credit_up_to_minor=None, credit_currency="")
+                | (Q(credit_up_to_minor__gt=0) & ~Q(credit_currency="")),
+                name="email_credit_with_currency",
             ),
             models.CheckConstraint(
                 condition=Q(quiet_from__lt=24, quiet_until__lt=24), name="email_quiet_hours"

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,16 @@ from apps.dunning_emails.models import EmailSettings, Mail, MailTemplate
 from apps.dunning_emails.services.planning import drop
 
 SAVE = "emails.save"
+
+SINCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "alerts_since": ("owner_alerts",),
+        "invoice_end_since": ("invoice_end", "invoice_end_days"),
+        "credit_since": ("credit_up_to_minor", "credit_currency"),
+        "confirm_end_since": ("confirm_end", "confirm_end_days"),
+    }
+)
+"""What a choice holds from: the moment it was last changed, so that it reaches nothing older."""
 
 
 class SettingsChanged(Exception):
@@ -103,8 +114,9 @@ def save_settings(
         for name in {"logo", "icon"} & changes.keys():
             picture = changes[name]
             setattr(current, f"{name}_hash", hashlib.sha256(picture).hexdigest() if picture else "")
-        if "owner_alerts" in changes and before["owner_alerts"] != changes["owner_alerts"]:
-            current.alerts_since = now
+        for since, names in SINCE.items():
+            if any(name in changes and before[name] != changes[name] for name in names):
+                setattr(current, since, now)
         current.version, current.updated_at = expected_version + 1, now
         current.save()
         record_audit(

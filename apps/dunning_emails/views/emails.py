@@ -18,6 +18,7 @@ from apps.dunning_emails import queries
 from apps.dunning_emails.facts import settings_of
 from apps.dunning_emails.forms import AlertsForm, CalmForm, ConfirmForm, InvoicesForm, TargetForm
 from apps.dunning_emails.forms.emails import VersionedForm
+from apps.dunning_emails.models import EmailSettings
 from apps.dunning_emails.services import delivery
 from apps.dunning_emails.services import settings as services
 from apps.dunning_emails.services.settings import SettingsChanged
@@ -135,7 +136,10 @@ def _page(
     initial: dict[str, Any] = {
         "version": stored.version,
         "confirm_days": ", ".join(str(day) for day in stored.confirm_days),
-        **InvoicesForm.shown(stored.invoice_days),
+        **InvoicesForm.shown(stored),
+        "confirm_end": stored.confirm_end,
+        "confirm_end_days": stored.confirm_end_days,
+        "confirm_sure": stored.confirm_end != EmailSettings.InvoiceEnd.LEAVE,
         "quiet_from": stored.quiet_from,
         "quiet_until": stored.quiet_until,
         "weekly_cap": stored.weekly_cap,

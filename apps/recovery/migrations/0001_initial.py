@@ -414,7 +414,7 @@ class Migration(migrations.Migration):
                     "write_off_key",
                     models.UUIDField(
                         blank=True,
-                        help_text="A person wants the invoice marked uncollectible.",
+                        help_text="The end was decided early: by a person, or by a rule.",
                         null=True,
                     ),
                 ),

@@ -21,7 +21,7 @@ from apps.recovery.services.observing import (
 )
 from apps.recovery.services.settling import settle_attempt, unsettled_attempts
 from apps.recovery.services.takeover import repeat_takeovers
-from apps.recovery.services.writing_off import mark_uncollectible
+from apps.recovery.services.writing_off import end_unconfirmed, mark_uncollectible
 
 __all__ = [
     "CountChanged",
@@ -36,6 +36,7 @@ __all__ = [
     "cases_to_read",
     "cases_with_older_rules",
     "due_attempts",
+    "end_unconfirmed",
     "finish_case",
     "fix_and_collect",
     "hold_case",

@@ -45,10 +45,10 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
             return  # paid, stopped, or worth another try after all
         if not Merchant.objects.charging().filter(pk=case.merchant_id).exists():
             return  # switched off meanwhile: nothing is changed at Stripe
-        if case.write_off_key is not None:
+        action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
+        if case.write_off_key is not None and "key" not in action:
             reason, text = EndReason.UNCOLLECTIBLE, _write_off(case)
         else:
-            action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
             reason, text = EndReason.TRIES_USED_UP, _act(case=case, action=action)
     except GatewayError:
         RecoveryCase.objects.filter(pk=case_id).update(decide_by=now + ASK_AGAIN)
@@ -76,7 +76,7 @@ def _act(*, case: RecoveryCase, action: dict[str, str]) -> str:
         _end_invoice(case=case, action=action),
     ]
     said = [text for text in done if text] or ["Nothing was changed at Stripe."]
-    return " ".join(["Lost: tries used up.", *said])
+    return " ".join([f"Lost: {action.get('why', 'tries used up')}.", *said])
 
 
 def _end_subscription(*, case: RecoveryCase, action: dict[str, str]) -> str:

@@ -44,7 +44,7 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
     unsettled = case.attempts.unsettled().first()
     if unsettled is not None:
         _show_unsettled(case, unsettled, now)
-    elif case.write_off_key is not None:
+    elif case.write_off_key is not None and not invoice.processing:
         show_write_off(case, now=now)
     elif case.held_at is not None:
         show_held(case, now=now)
@@ -57,15 +57,21 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
     case.save()
 
 
-def show_write_off(case: RecoveryCase, *, now: dt.datetime) -> None:
-    """Let a case whose invoice a person writes off go to its end; saved by the caller."""
+def show_write_off(
+    case: RecoveryCase, *, now: dt.datetime, why: str = "A person marks this uncollectible."
+) -> None:
+    """Let a case whose end was decided early go there; saved by the caller.
+
+    `why` is kept from the first time on.
+    """
     planned = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
     if planned is not None:
         planned.case = case
-        text = "The invoice is marked uncollectible."
+        text = "The end of this case was decided."
         skip_attempt(attempt=planned, code="written_off", text=text, now=now)
+    if case.next_step != RecoveryCase.Step.FINAL_ACTION:
+        case.reasons = [{"code": "written_off", "text": why}]
     case.next_step, case.next_try_at = RecoveryCase.Step.FINAL_ACTION, None
-    case.reasons = [{"code": "written_off", "text": "A person marks this uncollectible."}]
     case.decide_by = now
 
 

@@ -1,4 +1,4 @@
-"""A person marks an invoice uncollectible: said before, committed once, carried out by the engine."""
+"""A case's end decided early, by a person or by a rule: committed once, carried out by the engine."""
 
 import datetime as dt
 import uuid
@@ -8,11 +8,14 @@ from django.db import transaction
 from apps.accounts.models import Merchant, User
 from apps.accounts.queries import charging_stop
 from apps.accounts.services import record_audit
+from apps.dunning.rules import InvoiceAction
 from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.queries.checks import write_off_warnings
 from apps.recovery.services.events import append_event
 from apps.recovery.services.manual import NotNow, lock_case_of
 from apps.recovery.services.planning import show_write_off
+
+UNCONFIRMED = "The reminders of 3-D Secure are used up, and the customer has not confirmed."
 
 
 def mark_uncollectible(
@@ -58,3 +61,56 @@ def mark_uncollectible(
             at=now,
             subject=case.stripe_invoice_id,
         )
+
+
+def end_unconfirmed(*, case_id: int, invoice_end: InvoiceAction, now: dt.datetime) -> bool:
+    """Commit the end of a case whose customer never confirmed; `finish_case` carries it out.
+
+    The subscription gets the final action of the case's own rules, then the invoice `invoice_end`: an
+    invoice of a subscription that goes on is marked uncollectible where it was to be voided, since
+    voiding its newest would set it active as if it were paid. False where the case has moved on since,
+    or something is under way.
+    """
+    with transaction.atomic(durable=True):
+        case = (
+            RecoveryCase.objects.open()
+            .filter(pk=case_id, merchant__in=Merchant.objects.charging())
+            .select_for_update(of=("self",))
+            .select_related("merchant")
+            .first()
+        )
+        if case is None or not _waits_for_bank(case) or case.attempts.unsettled().exists():
+            return False
+        action = str(case.rules.get("final_action", "leave_past_due"))
+        goes_on = case.stripe_subscription_id and action == "leave_past_due"
+        if invoice_end == "void" and goes_on:
+            invoice_end = "uncollectible"
+        case.write_off_key = uuid.uuid4()
+        show_write_off(case, now=now, why=UNCONFIRMED)
+        case.save()
+        append_event(
+            case=case,
+            kind=CaseEvent.Kind.FINAL_ACTION,
+            key=f"unconfirmed:{case.write_off_key}",
+            at=now,
+            text=UNCONFIRMED,
+            data={
+                "action": action,
+                "invoice_action": invoice_end,
+                "key": str(uuid.uuid4()),
+                "invoice_key": str(uuid.uuid4()),
+                "why": "never confirmed with the bank",
+            },
+        )
+    return True
+
+
+def _waits_for_bank(case: RecoveryCase) -> bool:
+    return (
+        case.next_step == RecoveryCase.Step.AUTHENTICATION
+        and case.engine == RecoveryCase.Engine.RECOUP
+        and case.takeover == RecoveryCase.Takeover.CONFIRMED
+        and case.write_off_key is None
+        and case.held_at is None
+        and not case.seen.get("processing")
+    )

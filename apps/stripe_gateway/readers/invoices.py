@@ -91,6 +91,7 @@ def invoice_facts(
         given_up_at=moment(answer, "status_transitions", "voided_at")
         or moment(answer, "status_transitions", "marked_uncollectible_at"),
         paid_out_of_band=_paid_elsewhere(answer, tries),
+        credited_minor=whole(answer, "pre_payment_credit_notes_amount"),
         processing=status == "open"
         and any(text(intent, "status") == "processing" for intent in intents),
         requires_action=status == "open"
