@@ -5,6 +5,7 @@ from celery import current_app, shared_task
 from apps import clock
 from apps.dunning_emails.services import (
     alerts,
+    cards,
     confirm_ends,
     handing,
     invoice_acts,
@@ -37,8 +38,10 @@ def send_due_mails(**_: object) -> None:
 
 @shared_task(name="dunning_emails.plan_renewals")
 def plan_renewals(**_: object) -> None:
-    """Look for renewals that come near, where merchants announce them."""
-    upcoming.plan_renewals(now=clock.now())
+    """Look for renewals that come near and cards that run out, where merchants tell of them."""
+    now = clock.now()
+    upcoming.plan_renewals(now=now)
+    cards.plan_cards(now=now)
 
 
 @shared_task(name="dunning_emails.plan_invoices")

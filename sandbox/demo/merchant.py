@@ -17,7 +17,7 @@ from apps.stripe_gateway.errors import AccessDenied
 from sandbox.demo.plan import EMAIL, MERCHANT, PASSWORD
 
 RULES = replace(RECOMMENDED, debits_recurring=True)
-ABOUT_NO_FAILURE = (MailKind.RENEWAL, *OF_INVOICES)
+ABOUT_NO_FAILURE = (MailKind.CARD_EXPIRING, MailKind.RENEWAL, *OF_INVOICES)
 
 
 def prepare_merchant(*, own_stripe: bool, now: dt.datetime | None = None) -> None:

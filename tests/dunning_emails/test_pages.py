@@ -82,7 +82,7 @@ class TestTheList:
     def test_stripe_has_no_mail_about_lost_access(self, client, owner):
         assert client.post(address("stripe", "access_revoked"), {"on": "1"}).status_code == 400
 
-    @pytest.mark.parametrize("name", ["no_such", "card_expiring"])
+    @pytest.mark.parametrize("name", ["no_such", "alert_failed"])
     def test_what_cannot_be_sent_has_no_page(self, client, owner, name):
         assert client.get(address("editor", name)).status_code == 404
 

@@ -147,7 +147,7 @@ KINDS: Mapping[MailKind, KindInfo] = MappingProxyType(
         ),
         MailKind.CARD_EXPIRING: KindInfo(
             "Card expiring",
-            "Before the card of an active subscription runs out",
+            "Before the card of an active subscription runs out, unless a newer one is on file",
             "Active subscribers with such a card",
             "Send emails about expiring cards",
             "days before the month ends",
@@ -191,6 +191,7 @@ AVAILABLE = (
     MailKind.ACCESS_REVOKED,
     MailKind.RECOVERED,
     MailKind.CANCELED,
+    MailKind.CARD_EXPIRING,
     MailKind.RENEWAL,
     MailKind.INVOICE_SENT,
     MailKind.INVOICE_REMINDER,

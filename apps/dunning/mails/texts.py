@@ -141,7 +141,7 @@ TEXTS: Mapping[MailKind, Words] = MappingProxyType(
             _HELLO + "your card {card}, with which you pay for {offer}, is valid until {date}. If "
             "your bank has sent you a new one, please enter it before the next payment.\n\n"
             "Many banks tell us the new card by themselves; then there is nothing to do.",
-            "",
+            "Update my card",
         ),
         MailKind.RENEWAL: Words(
             "Your subscription to {offer} renews on {date}",

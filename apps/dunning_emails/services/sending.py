@@ -23,7 +23,7 @@ from apps.dunning_emails.facts import (
 )
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.rendering import Rendered, render_mail
-from apps.dunning_emails.services import alerts, invoices, upcoming
+from apps.dunning_emails.services import alerts, cards, invoices, upcoming
 from apps.dunning_emails.services.bundling import bundle
 from apps.dunning_emails.services.handing import AGAIN, hand_over, put_back
 from apps.dunning_emails.services.messages import message_of, target_of
@@ -131,6 +131,12 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
         return _send_made(mail, upcoming.compose(mail=mail, now=now), line=line, now=now)
     if mail.kind in OF_INVOICES:
         return _send_of_invoice(mail, line=line, now=now)
+    if mail.kind == MailKind.CARD_EXPIRING:
+        made = cards.compose(mail=mail, now=now)
+        if isinstance(made, tuple):
+            return _send_made(mail, made, line=line, now=now)
+        _put_off(mail, made, now=now)
+        return False
     case = mail.case
     if case is None:
         _put_off(mail, Silence("gone", "There is nothing it could be about."), now=now)

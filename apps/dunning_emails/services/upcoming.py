@@ -3,7 +3,7 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.customers.models import Customer
 from apps.dunning.mails.hours import after_the_night
@@ -16,6 +16,7 @@ from apps.dunning_emails.rendering import Rendered, render_mail
 from apps.dunning_emails.services.stopping import stop_url
 from apps.recovery.models import Try
 from apps.subscriptions.models import Subscription
+from apps.transactions.models import Transaction
 from apps.web.formats import format_date, format_money
 
 RENEWING = (Subscription.Status.ACTIVE, Subscription.Status.TRIALING)
@@ -49,9 +50,18 @@ def plan_renewals(*, now: dt.datetime) -> int:
 
 
 def renewing() -> QuerySet[Subscription]:
-    """Select what renews by itself: running, neither ending nor past due."""
+    """Select what is charged by itself: running, neither ending nor past due, no invoices sent."""
+    sent = Transaction.objects.filter(
+        merchant=OuterRef("merchant"),
+        stripe_subscription_id=OuterRef("stripe_subscription_id"),
+        is_sent=True,
+    )
     return Subscription.objects.filter(
-        status__in=RENEWING, ends_at=None, next_payment_at__isnull=False, amount_minor__gt=0
+        ~Exists(sent),
+        status__in=RENEWING,
+        ends_at=None,
+        next_payment_at__isnull=False,
+        amount_minor__gt=0,
     )
 
 

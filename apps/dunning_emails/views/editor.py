@@ -32,6 +32,7 @@ from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Rendered, render_mail
 from apps.dunning_emails.samples import SAMPLES, sample_values
 from apps.dunning_emails.services import settings as services
+from apps.dunning_emails.services.cards import update_page
 from apps.dunning_emails.services.testing import send_test
 from apps.dunning_emails.views.emails import kind_or_404
 from apps.web.htmx import wants_fragment
@@ -157,9 +158,16 @@ def rendered_sample(request: MerchantRequest, kind: MailKind) -> Rendered:
         words=words_shown(queries.template_of(merchant=request.merchant, kind=kind)),
         values=sample_values(merchant=request.merchant, settings=settings, sample=sample),
         look=look_of(settings),
-        url="" if kind in NO_BUTTON else SAMPLE_LINK,
+        url=sample_link(kind, settings),
         stop_url=SAMPLE_STOP if kind in REMINDERS else "",
     )
+
+
+def sample_link(kind: MailKind, settings: EmailSettings) -> str:
+    """Return where the button of a made-up mail leads; "" for mails without one."""
+    if kind == MailKind.CARD_EXPIRING:
+        return update_page(settings)
+    return "" if kind in NO_BUTTON else SAMPLE_LINK
 
 
 def words_shown(row: MailTemplate) -> Words:
@@ -190,7 +198,10 @@ def checks(
         (bool(settings.reply_to), gettext("Answers go to an address of yours")),
         (not MARKETING.search(text), gettext("No advertising: this is billing mail")),
     ]
-    if kind not in NO_BUTTON:
+    if kind == MailKind.CARD_EXPIRING:
+        has_page = gettext("A button, which leads to a page of your own (Emails > Payment link)")
+        found.insert(1, (bool(words.button.strip() and update_page(settings)), has_page))
+    elif kind not in NO_BUTTON:
         found.insert(1, (bool(words.button.strip()), gettext("A button with the payment link")))
     return found
 
@@ -206,7 +217,7 @@ def _preview(request: MerchantRequest, kind: MailKind) -> dict[str, Any]:
         words=words,
         values=values,
         look=look_of(settings),
-        url="" if kind in NO_BUTTON else SAMPLE_LINK,
+        url=sample_link(kind, settings),
         stop_url=SAMPLE_STOP if kind in REMINDERS else "",
     )
     return {
