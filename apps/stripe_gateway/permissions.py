@@ -56,8 +56,10 @@ def _writes(account: StripeAccount) -> dict[str, Callable[[], object]]:
     v1, chosen = stripe_client().v1, options(account)
     nothing: Any = {"metadata": {}}
     session: Any = {"mode": "setup", "customer": f"cus_{NOBODY}", "success_url": PAGE}
+    note: Any = {"invoice": f"in_{NOBODY}", "amount": 1}
     return {
         "Checkout Sessions (write)": lambda: v1.checkout.sessions.create(session, chosen),
+        "Credit notes (write)": lambda: v1.credit_notes.create(note, chosen),
         "Customers (write)": lambda: v1.customers.update(f"cus_{NOBODY}", nothing, chosen),
         "Invoices (write)": lambda: v1.invoices.update(f"in_{NOBODY}", nothing, chosen),
         "Subscriptions (write)": lambda: v1.subscriptions.update(f"sub_{NOBODY}", nothing, chosen),

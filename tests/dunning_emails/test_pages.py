@@ -11,7 +11,7 @@ from django.urls import reverse
 from PIL import Image
 
 from apps.accounts.models import AuditEntry, Role
-from apps.dunning.mails.kinds import AVAILABLE, MailKind
+from apps.dunning.mails.kinds import AVAILABLE, KINDS, MailKind
 from apps.dunning.mails.texts import TEXTS
 from apps.dunning_emails.colours import contrast, readable_on
 from apps.dunning_emails.composing import words_of
@@ -78,6 +78,24 @@ class TestTheList:
         client.post(address("stripe", "failed_1"), {"on": "1"})
 
         assert "customers get two" in client.get(address("list")).content.decode()
+
+    @pytest.mark.parametrize("kind", [one for one in AVAILABLE if KINDS[one].stripe])
+    def test_stripes_or_ours_is_a_choice_for_each_kind(self, client, owner, kind):
+        client.post(address("stripe", kind), {"on": "1"})
+        page = client.get(address("list")).content.decode()
+        assert "customers get two" not in page
+        assert MailTemplate.objects.get(kind=kind).stripe_sends
+
+        client.post(address("switch", kind), {"on": "1"})
+        page = client.get(address("list")).content.decode()
+        assert f"<b>{KINDS[kind].title}</b>: Stripe sends its own email as well" in page
+
+        client.post(address("stripe", kind), {"on": "0"})
+        assert "customers get two" not in client.get(address("list")).content.decode()
+
+    def test_what_stripe_mails_about_we_can_mail_about(self):
+        assert {kind for kind, info in KINDS.items() if info.stripe} <= set(AVAILABLE)
+        assert KINDS[MailKind.CANCELED].stripe
 
     def test_stripe_has_no_mail_about_lost_access(self, client, owner):
         assert client.post(address("stripe", "access_revoked"), {"on": "1"}).status_code == 400
