@@ -80,6 +80,7 @@ def test_a_newer_method_on_file_keeps_it_quiet(other, code):
         ({"pays": False}, "unused"),
         ({"address": "missing"}, "no_address"),
         ({"address": "bounced"}, "bounced"),
+        ({"address": "no_reminders"}, "no_reminders"),
         ({"card": Method(reference="pm_bank", type="sepa_debit")}, "no_date"),
         ({"rules": MailRules()}, "off"),
     ],

@@ -46,16 +46,8 @@ def test_without_reminders_it_counts_from_the_first_email():
         {"is_live": False},
         {"need": "retry"},
         {"need": "new_method"},
-    ],
-    ids=[
-        "nobody told",
-        "told of something else",
-        "asked anew",
-        "bank",
-        "closed",
-        "import",
-        "",
-        "card",
+        {"address": "bounced"},
+        {"address": "no_reminders"},
     ],
 )
 def test_nobody_is_given_up_who_could_not_know(changes):

@@ -124,6 +124,12 @@ def test_nothing_is_written(changes, code):
     assert ask(now=at_ten(3), **changes).code == code
 
 
+def test_who_wants_no_reminders_gets_the_invoice_alone():
+    assert all_mails(address="no_reminders") == [("invoice_sent", MONDAY)]
+    sent = (Sent("invoice_sent", MONDAY),)
+    assert ask(now=at_ten(0), address="no_reminders", sent=sent).code == "no_reminders"
+
+
 def test_what_was_missed_is_said_once():
     decision = ask(now=at_ten(7) + HOUR)
 

@@ -46,6 +46,8 @@ def card_mail(*, facts: CardFacts, rules: MailRules, now: datetime) -> Write | S
         return Silence("over", "The card has run out.")
     if any(_is_newer(one, than=card) for one in facts.others):
         return Silence("newer", "There is a newer payment method on file.")
+    if facts.address == "no_reminders":
+        return Silence("no_reminders", "The customer wants no reminders.")
     if facts.address == "missing":
         return Silence("no_address", "The customer has no email address.")
     if facts.address == "bounced":

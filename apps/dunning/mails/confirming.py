@@ -11,10 +11,12 @@ from apps.dunning.mails.rules import MailRules
 def confirm_over_at(*, facts: MailFacts, rules: MailRules, days: int) -> datetime | None:
     """Return when so many days have passed since the last reminder without a word to the bank.
 
-    None where nobody could know: no mail about it went out since the bank asks. While a bank works on
-    the payment it is never over.
+    None where the customer could not know: no mail about it went out since the bank asks, they are not
+    reached, or want no reminders. While a bank works on the payment it is never over.
     """
     if facts.need != "confirm" or not facts.is_open or not facts.is_live or facts.is_processing:
+        return None
+    if facts.address != "ok":
         return None
     needed_at = facts.needed_at or facts.failed_at
     asked = [one.at for one in facts.sent if one.step.startswith("confirm") and one.at >= needed_at]

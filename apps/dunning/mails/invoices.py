@@ -65,6 +65,8 @@ def next_invoice_mail(*, invoice: SentInvoice, rules: MailRules, now: datetime) 
     written = [names.index(one.step) for one in invoice.sent if one.step in names]
     left = steps[max(written) + 1 :] if written else steps
     left = [step for step in left if not _has_passed(step, invoice, now)]
+    if not left and invoice.address == "no_reminders":
+        return Silence("no_reminders", "The customer wants no reminders.")
     if not left:
         return Silence("done", "All emails about this invoice were sent, or they are off.")
     come = [step for step in left if step.at <= now]

@@ -20,6 +20,7 @@ from apps.dunning_emails.composing import first_name, look_of, words_of
 from apps.dunning_emails.facts import address_state, rules_of, settings_of
 from apps.dunning_emails.models import EmailSettings, Mail, MailTemplate
 from apps.dunning_emails.rendering import Rendered, render_mail
+from apps.dunning_emails.services.stopping import stop_url
 from apps.dunning_emails.services.upcoming import renewing
 from apps.subscriptions.models import Subscription
 from apps.web.formats import format_date
@@ -105,6 +106,7 @@ def compose(*, mail: Mail, now: dt.datetime) -> tuple[str, Rendered] | Write | S
         },
         look=look_of(settings),
         url=update_page(settings),
+        stop_url=stop_url(mail),
     )
     return customer.email, rendered
 
