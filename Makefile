@@ -18,7 +18,7 @@ PRODUCTION := env DJANGO_SETTINGS_MODULE=config.settings.base \
 TESTS := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-reset screenshots test check check-schema benchmark benchmark-lists format lock hooks
+.PHONY: help install demo demo-reset screenshots test check check-schema benchmark benchmark-figures benchmark-lists format lock hooks
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -55,6 +55,9 @@ check-schema: install ## compare the quick way to an empty database with all mig
 
 benchmark: install ## measure what failed renewals cost, in a scratch database
 	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.renewals
+
+benchmark-figures: install ## measure home and the figures of a merchant with 1,000,000 transactions (some minutes)
+	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.figures
 
 benchmark-lists: install ## measure lists and exports of a merchant with 100,000 transactions (some minutes)
 	$(WITH_DATABASE) env DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -m benchmarks.lists

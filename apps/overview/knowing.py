@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from apps.accounts.models import Merchant
 from apps.analytics.models import Alert
 from apps.analytics.queries.coming import coming_by_day
-from apps.analytics.queries.report import Period, Report, currencies, report
+from apps.analytics.queries.report import Period, Report, choices, report
 from apps.analytics.views.charts import Chart
 from apps.analytics.views.charts.base import Pen
 from apps.analytics.views.charts.over_time import what_is_coming
@@ -37,8 +37,11 @@ class Known:
 def known(*, merchant: Merchant, local: Locality, currency: str, cases_url: str) -> Known:
     """Gather it from the counted days; `currency` is "" where no case is open. Five queries."""
     period = Period(local.today - dt.timedelta(days=DAYS - 1), local.today)
-    chosen = currency or next(iter(currencies(merchant=merchant, period=period)), "usd")
-    found = report(merchant=merchant, period=period, currency=chosen, compare=True)
+    offered = () if currency else choices(merchant=merchant, period=period).currencies
+    chosen = currency or next(iter(offered), "usd")
+    found = report(
+        merchant=merchant, period=period, currency=chosen, compare=True, with_parts=False
+    )
     shown = figures_of(found, local=local)
     open_ = list(Alert.objects.for_merchant(merchant).open().order_by("-is_critical", "id"))
     return Known(

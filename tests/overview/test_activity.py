@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.services import record_audit
+from apps.overview.activity import KINDS, WORDS
 from tests.accounts.factories import MembershipFactory, MerchantFactory
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def test_pages_leave_nothing_out_and_repeat_nothing(client, member):
     seen, before = [], ""
     while before is not None:
         answer = client.get(URL, {"before": str(before)})
-        seen += [entry.action for entry, _ in answer.context["rows"]]
+        seen += [entry.action for entry, *_ in answer.context["rows"]]
         before = answer.context["next"]
 
     assert len(seen) == len(set(seen)) == 120
@@ -60,4 +61,65 @@ def test_one_persons_own(client, member):
 
     rows = client.get(URL, {"who": member.user.email}).context["rows"]
 
-    assert [entry.action for entry, _ in rows] == ["action.001"]
+    assert [entry.action for entry, *_ in rows] == ["action.001"]
+
+
+class TestNarrowed:
+    @pytest.fixture
+    def entries(self, member):
+        done: list[tuple[str, str, dict[str, object]]] = [
+            ("case.retry_now", "in_77", {}),
+            ("access.revoke", "sub_1", {"by": "Ana"}),
+            ("preferences.save", "", {"time_zone": "Europe/Berlin"}),
+            ("stripe.connected", "acct_1", {}),
+        ]
+        for action, subject, after in done:
+            record_audit(
+                merchant=member.merchant,
+                user=member.user,
+                action=action,
+                subject=subject,
+                at=NOW,
+                after=after,
+            )
+
+    def found(self, client, **query):
+        return [entry.action for entry, *_ in client.get(URL, query).context["rows"]]
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ({"kind": "access"}, ["access.revoke"]),
+            ({"kind": "cases"}, ["case.retry_now"]),
+            ({"q": "in_77"}, ["case.retry_now"]),
+            ({"q": "berlin"}, ["preferences.save"]),
+            ({"q": "connected stripe"}, ["stripe.connected"]),
+            ({"q": "ana", "kind": "cases"}, []),
+            ({"q": "100%"}, []),
+        ],
+    )
+    def test_by_kind_and_by_words(self, client, entries, query, expected):
+        assert self.found(client, **query) == expected
+
+    def test_nonsense_filters_nothing(self, client, entries):
+        assert len(self.found(client, kind="nonsense", who="nobody", q=" \x00")) == 4
+
+    def test_older_pages_keep_what_was_chosen(self, client, member):
+        for number in range(60):
+            note(member.merchant, number)
+
+        answer = client.get(URL, {"q": "action"})
+
+        assert f"?q=action&amp;before={answer.context['next']}" in answer.content.decode()
+
+    def test_what_was_done_is_said_in_words(self, client, entries):
+        page = client.get(URL).content.decode()
+
+        assert "Retried by hand" in page
+        assert "case.retry_now" not in page
+
+
+def test_every_action_belongs_to_a_kind():
+    starts = [start for _name, begin in KINDS.values() for start in begin]
+
+    assert [one for one in WORDS if not one.startswith(tuple(starts))] == []

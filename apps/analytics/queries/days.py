@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from django.db.models import Count, F, Q, Sum
+
 from apps.accounts.models import Merchant
 from apps.analytics.models import DayBreakdown
 from apps.customers.models import Customer, PaymentMethod
@@ -23,13 +25,15 @@ RENEWALS = ("subscription_cycle", "subscription_threshold")
 
 
 @dataclass(frozen=True, slots=True)
-class FirstTry:
-    """The first charge of a recurring payment, or that there was nothing to charge."""
+class FirstTries:
+    """First charges of recurring payments, or that there was nothing to charge; amounts due."""
 
     currency: str
     offer: str
+    number: int
     minor: int
-    failed: bool
+    failed: int
+    failed_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +76,30 @@ class Retry:
     keys: Keys
 
 
-def day_first_tries(*, merchant: Merchant, day: dt.date) -> Iterator[FirstTry]:
-    """Yield the first tries of a day; without first purchases and first payments after a trial."""
+def day_first_tries(*, merchant: Merchant, day: dt.date) -> Iterator[FirstTries]:
+    """Yield the first tries of a day by currency and offer, added up by the database.
+
+    Without first purchases and first payments after a trial.
+    """
     since, until = _bounds(day, merchant.zone)
-    rows = Transaction.objects.for_merchant(merchant).filter(
-        at__gte=since, at__lt=until, billing_reason__in=RENEWALS, is_after_trial=False
+    failed = Q(first_failed_at__lte=F("at")) | Q(tries=0)
+    rows = (
+        Transaction.objects.for_merchant(merchant)
+        .filter(at__gte=since, at__lt=until, billing_reason__in=RENEWALS, is_after_trial=False)
+        .filter(Q(tries__gt=0) | Q(first_failed_at__isnull=False))
+        .order_by()
+        .values("currency", "offer_name")
+        .annotate(
+            number=Count("pk"),
+            minor=Sum("amount_minor"),
+            failed=Count("pk", filter=failed),
+            failed_minor=Sum("amount_minor", filter=failed, default=0),
+        )
     )
-    for row in rows.only(
-        "currency", "offer_name", "amount_minor", "at", "first_failed_at", "tries"
-    ).order_by("id"):
-        if row.tries or row.first_failed_at:
-            failed = row.first_failed_at is not None and row.first_failed_at <= row.at
-            nothing_to_charge = not row.tries
-            yield FirstTry(
-                row.currency, row.offer_name, row.amount_minor, failed or nothing_to_charge
-            )
+    for currency, offer, *numbers in rows.values_list(
+        "currency", "offer_name", "number", "minor", "failed", "failed_minor"
+    ):
+        yield FirstTries(currency, offer, *numbers)
 
 
 def day_cases(*, merchant: Merchant, day: dt.date) -> Iterator[CountedCase]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, QuerySet, Sum
 
 from apps.accounts.models import Merchant
-from apps.analytics.models import DayBreakdown, DayFigures
+from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
 from apps.dunning.metrics.rates import ENOUGH_CASES, Outcomes, Share, mean_days, median_days
 
 OUTCOMES = (
@@ -138,34 +138,52 @@ class Report:
         return Share(paid, ran, ran)
 
 
-def currencies(*, merchant: Merchant, period: Period) -> list[str]:
-    """Give the currencies with anything to show in a period, most first tries and cases first."""
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What there is to choose in a period: currencies, most tries and cases first; offers by name.
+
+    `is_behind` while days wait to be counted.
+    """
+
+    currencies: tuple[str, ...]
+    offers: tuple[str, ...]
+    is_behind: bool = False
+
+
+def choices(*, merchant: Merchant, period: Period) -> Choices:
+    """Give the currencies and offers with anything to show in a period; one query."""
     rows = (
         DayFigures.objects.for_merchant(merchant)
         .filter(day__range=(period.first, period.last))
-        .values("currency")
+        .values("currency", "offer_name")
         .annotate(
             weight=Sum("first_tries") + Sum("recovered") + Sum("lost") + Sum("open"),
+            is_behind=Exists(DayToCount.objects.filter(merchant=merchant)),
         )
-        .order_by("-weight", "currency")
+        .order_by()
+        .values_list("currency", "offer_name", "weight", "is_behind")
     )
-    return [row["currency"] for row in rows]
-
-
-def offers(*, merchant: Merchant, period: Period) -> list[str]:
-    """Give the offers with anything to show in a period, by name."""
-    rows = (
-        DayFigures.objects.for_merchant(merchant)
-        .filter(day__range=(period.first, period.last))
-        .exclude(offer_name="")
+    found = list(rows)
+    weights: dict[str, int] = defaultdict(int)
+    for currency, _offer, weight, _behind in found:
+        weights[currency] += weight
+    return Choices(
+        currencies=tuple(sorted(weights, key=lambda one: (-weights[one], one))),
+        offers=tuple(sorted({offer for _, offer, _, _ in found} - {""})),
+        is_behind=any(behind for *_, behind in found),
     )
-    return sorted(rows.order_by().values_list("offer_name", flat=True).distinct())
 
 
 def report(
-    *, merchant: Merchant, period: Period, currency: str, offer: str = "", compare: bool = False
+    *,
+    merchant: Merchant,
+    period: Period,
+    currency: str,
+    offer: str = "",
+    compare: bool = False,
+    with_parts: bool = True,
 ) -> Report:
-    """Add up a period of one currency, of one offer or of all: two statements."""
+    """Add up a period of one currency, of one offer or of all: two statements, one without parts."""
     first = period.before.first if compare else period.first
     here = {"currency": currency} | ({"offer_name": offer} if offer else {})
     found = _days(
@@ -183,21 +201,27 @@ def report(
         total=_sum(days),
         previous=_sum(earlier) if compare else None,
         previous_days=earlier,
-        parts=_parts(parts),
+        parts=_parts(parts) if with_parts else {},
     )
 
 
 def _days(rows: "QuerySet[DayFigures]") -> dict[dt.date, Totals]:
-    found: dict[dt.date, Totals] = defaultdict(Totals)
-    for row in rows.order_by("day").values(
-        "day", *OUTCOMES, *FIRST_TRIES, *OTHERS, "recovered_hours"
-    ):
-        found[row["day"]] += Totals(
-            outcomes=Outcomes(*(row[name] for name in OUTCOMES)),
-            hours=tuple(row["recovered_hours"]),
-            **{name: row[name] for name in _NUMBERS},
+    """Add up each day's offers; plain lists until the end, since a year has thousands of rows."""
+    names = (*OUTCOMES, *_NUMBERS)
+    sums: dict[dt.date, list[int]] = {}
+    hours: dict[dt.date, list[int]] = defaultdict(list)
+    for day, of_day, *numbers in rows.order_by("day").values_list("day", "recovered_hours", *names):
+        before = sums.get(day)
+        sums[day] = [a + b for a, b in zip(before, numbers, strict=True)] if before else numbers
+        hours[day] += of_day
+    return {
+        day: Totals(
+            outcomes=Outcomes(*numbers[: len(OUTCOMES)]),
+            hours=tuple(sorted(hours[day])),
+            **dict(zip(_NUMBERS, numbers[len(OUTCOMES) :], strict=True)),
         )
-    return dict(found)
+        for day, numbers in sums.items()
+    }
 
 
 def _sum(days: Mapping[dt.date, Totals]) -> Totals:

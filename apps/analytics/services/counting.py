@@ -86,11 +86,8 @@ def _counted(*, merchant: Merchant, day: dt.date) -> _Sheet:
     sheet = _Sheet(merchant, day)
     for tried in day_first_tries(merchant=merchant, day=day):
         row = sheet.row((tried.currency, tried.offer))
-        row.first_tries += 1
-        row.first_tries_minor += tried.minor
-        if tried.failed:
-            row.first_failed += 1
-            row.first_failed_minor += tried.minor
+        row.first_tries, row.first_tries_minor = tried.number, tried.minor
+        row.first_failed, row.first_failed_minor = tried.failed, tried.failed_minor
     for case in day_cases(merchant=merchant, day=day):
         _count_case(sheet, case)
     for paid in day_paid(merchant=merchant, day=day):

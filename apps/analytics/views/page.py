@@ -15,9 +15,8 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.analytics.forms import PeriodForm
-from apps.analytics.models import DayToCount
 from apps.analytics.queries.coming import coming_by_day
-from apps.analytics.queries.report import Report, currencies, offers, report
+from apps.analytics.queries.report import Choices, Report, choices, report
 from apps.analytics.views.charts import Chart, charts_of
 from apps.analytics.views.figures import figures_of
 from apps.web.csv import csv_chunks, csv_response
@@ -32,8 +31,7 @@ class Shown:
 
     form: PeriodForm
     report: Report
-    currencies: list[str]
-    offers: list[str]
+    offered: Choices
     offer: str
     local: Locality
 
@@ -55,12 +53,12 @@ def page(request: MerchantRequest) -> HttpResponse:
         "report": shown.report,
         "figures": figures_of(shown.report, local=shown.local),
         "charts": charts,
-        "currencies": shown.currencies,
-        "offers": shown.offers,
+        "currencies": shown.offered.currencies,
+        "offers": shown.offered.offers,
         "offer": shown.offer,
         "query": shown.query,
-        "is_empty": not shown.currencies,
-        "is_behind": DayToCount.objects.filter(merchant=request.merchant).exists(),
+        "is_empty": not shown.offered.currencies,
+        "is_behind": shown.offered.is_behind,
     }
     return render(request, "analytics/page.html", context)
 
@@ -84,12 +82,12 @@ def _load(request: MerchantRequest) -> Shown:
     local = Locality(merchant.zone, merchant.locale, clock.now())
     form = PeriodForm({"period": DEFAULT_PERIOD} | request.GET.dict())
     period = form.chosen(local)
-    found = currencies(merchant=merchant, period=period)
+    offered = choices(merchant=merchant, period=period)
+    found = offered.currencies
     asked = str(request.GET.get("currency", "")).lower()
     currency = asked if asked in found else (found[0] if found else "usd")
-    known = offers(merchant=merchant, period=period)
     offer = str(request.GET.get("offer", ""))
-    offer = offer if offer in known else ""
+    offer = offer if offer in offered.offers else ""
     return Shown(
         form=form,
         report=report(
@@ -99,8 +97,7 @@ def _load(request: MerchantRequest) -> Shown:
             offer=offer,
             compare=form.compares,
         ),
-        currencies=found,
-        offers=known,
+        offered=offered,
         offer=offer,
         local=local,
     )

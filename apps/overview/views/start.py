@@ -19,7 +19,7 @@ from apps.overview.knowing import known
 from apps.overview.metrics import exposition
 from apps.overview.setup import setup_of
 from apps.overview.views.setup import steps_context
-from apps.recovery.models import RecoveryCase
+from apps.recovery.models import RecoveryCase, RecoveryCaseQuerySet
 from apps.recovery.queries.figures import figures
 from apps.recovery.queries.listing import CaseFilters, filtered_cases
 from apps.recovery.views.cases import CaseRow, case_row
@@ -29,6 +29,7 @@ from apps.webhooks.queries import import_progress
 RECENT_DAYS = 30
 MOST_ATTENTION = 7
 MOST_RECENT = 5
+MOST_TOMORROW = 50
 LOOKED_AT = 200
 """Cases among which the largest are picked; amounts of two currencies cannot be sorted in SQL."""
 
@@ -53,11 +54,17 @@ def home(request: MerchantRequest) -> HttpResponse:
     recovered = filtered_cases(merchant=merchant, filters=CaseFilters(view="recovered"))
     by_weight = {money.currency: place for place, money in enumerate(found.at_risk.amounts)}
     waiting = sorted(
-        attention.order_by("-failed_at")[:LOOKED_AT],
-        key=lambda case: (by_weight[case.currency], -case.amount_due_minor),
+        attention.order_by("-failed_at").values_list("currency", "amount_due_minor", "pk")[
+            :LOOKED_AT
+        ],
+        key=lambda case: (by_weight[case[0]], -case[1]),
     )
-    last_try = _last_try_tomorrow(merchant, local)
-    shown = [*waiting[:MOST_ATTENTION], *last_try, *recovered.order_by("-closed_at")[:MOST_RECENT]]
+    heaviest = attention.filter(pk__in=[pk for *_, pk in waiting[:MOST_ATTENTION]])
+    shown = heaviest.order_by("pk").union(
+        _last_try_tomorrow(merchant, local),
+        recovered.order_by("-closed_at")[:MOST_RECENT],
+        all=True,
+    )
     rows = [case_row(case) for case in shown]
     context = {
         "figures": found,
@@ -66,7 +73,11 @@ def home(request: MerchantRequest) -> HttpResponse:
         "webhooks_off": switched_off(merchant=merchant).count(),
         "attention": _weightiest(rows, by_weight),
         "attention_total": len(waiting),
-        "recovered": [row for row in rows if row.case.status != "open"],
+        "recovered": sorted(
+            (row for row in rows if row.case.status != "open"),
+            key=lambda row: row.case.closed_at or now,
+            reverse=True,
+        ),
         "known": known(
             merchant=merchant,
             local=local,
@@ -78,15 +89,15 @@ def home(request: MerchantRequest) -> HttpResponse:
     return render(request, "overview/home.html", context)
 
 
-def _last_try_tomorrow(merchant: Merchant, local: Locality) -> list[RecoveryCase]:
-    """Give cases whose next try is tomorrow; `_weightiest` keeps those whose last it is."""
+def _last_try_tomorrow(merchant: Merchant, local: Locality) -> RecoveryCaseQuerySet:
+    """Select cases whose next try is tomorrow; `_weightiest` keeps those whose last it is."""
     filters = CaseFilters(
         view="retrying",
         next_since=local.start_of(local.today + dt.timedelta(days=1)),
         next_until=local.start_of(local.today + dt.timedelta(days=2)),
     )
     found = filtered_cases(merchant=merchant, filters=filters)
-    return list(found.order_by("-amount_due_minor")[:LOOKED_AT])
+    return found.order_by("-amount_due_minor")[:MOST_TOMORROW]
 
 
 def _weightiest(rows: list[CaseRow], by_weight: dict[str, int]) -> list[CaseRow]:
