@@ -40,6 +40,8 @@ RULES = {
     "overview:customer": Rule(Role.VIEWER, record="customer"),
     "overview:activity": Rule(Role.VIEWER),
     "overview:weekly": Rule(Role.VIEWER),
+    "overview:more_figures": Rule(Role.VIEWER),
+    "overview:emails_csv": Rule(Role.VIEWER),
     "overview:alerts": Rule(Role.VIEWER),
     "overview:alert": Rule(Role.VIEWER, record="alert"),
     "overview:alert_settings": Rule(Role.VIEWER),

@@ -10,7 +10,7 @@ from apps.analytics.queries.report import Period, Report, choices, report
 from apps.analytics.views.charts import Chart
 from apps.analytics.views.charts.base import Pen
 from apps.analytics.views.charts.over_time import what_is_coming
-from apps.analytics.views.figures import Shown, figures_of
+from apps.analytics.views.figures import Shown, came_back, figures_of
 from apps.overview.alert_links import Link, next_step
 from apps.web.spans import Locality
 
@@ -18,15 +18,20 @@ DAYS = 30
 COMING_DAYS = 14
 MOST_ALERTS = 3
 
-RATE, LOST = 3, 4
+FAILED, RATE, LOST = 0, 3, 4
 """Their places in the row of figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Rate and lost of the last 30 days against the 30 before, in the currency of most cases."""
+    """The last 30 days against the 30 before, in the currency of most cases.
+
+    `failed` stands under what is at risk now: how much came to it; `came_back` by payment date.
+    """
 
     currency: str
+    failed: Shown
+    came_back: Shown
     rate: Shown
     lost: Shown
     coming: Chart
@@ -46,6 +51,8 @@ def known(*, merchant: Merchant, local: Locality, currency: str, cases_url: str)
     open_ = list(Alert.objects.for_merchant(merchant).open().order_by("-is_critical", "id"))
     return Known(
         currency=chosen,
+        failed=shown[FAILED],
+        came_back=came_back(found, local=local),
         rate=shown[RATE],
         lost=shown[LOST],
         coming=_coming(merchant, found, local, cases_url),

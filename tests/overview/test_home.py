@@ -6,10 +6,12 @@ import pytest
 from django.urls import reverse
 
 from apps import clock
+from apps.dunning_emails.models import BouncedAddress
 from apps.recovery.models import RecoveryCase
 from tests.accounts.factories import MembershipFactory
 from tests.analytics.crowd import make_crowd
 from tests.analytics.factories import AlertFactory
+from tests.customers.factories import CustomerFactory
 from tests.recovery.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +141,36 @@ def test_the_last_try_tomorrow_needs_attention(client, merchant):
     shown = [row.case for row in response.context["attention"]]
     assert [(case.retries_made, case.next_try_at) for case in shown] == [(last, NOW + DAY)]
     assert "last try tomorrow" in text(response)
+
+
+def test_whoever_gets_no_mail_needs_attention_once(client, merchant):
+    customer = CustomerFactory(merchant=merchant, email="Gone@Example.com", name="Ana Gone")
+    BouncedAddress.objects.create(
+        merchant=merchant, email="gone@example.com", reason="bounced", at=NOW
+    )
+    for step in ("retry", "new_card"):
+        CaseFactory(
+            merchant=merchant,
+            next_step=step,
+            next_try_at=NOW + 9 * DAY if step == "retry" else None,
+            stripe_customer_id=customer.stripe_customer_id,
+        )
+    CaseFactory(merchant=merchant, next_step="retry", next_try_at=NOW + 9 * DAY)
+
+    response = client.get(HOME)
+
+    assert len(response.context["attention"]) == 2
+    assert text(response).count("Emails to this customer come back") == 2
+
+
+def test_the_first_two_figures_show_how_they_moved(client, merchant):
+    make_crowd(merchant, now=NOW)
+
+    known = client.get(HOME).context["known"]
+
+    assert known.failed.change
+    assert known.came_back.change
+    assert known.came_back.spark.startswith("M")
 
 
 def test_rate_and_lost_are_the_counted_ones(client, merchant, django_assert_max_num_queries):

@@ -90,6 +90,21 @@ def figures_of(report: Report, *, local: Locality) -> list[Shown]:
     ]
 
 
+def came_back(report: Report, *, local: Locality) -> Shown:
+    """Give what was paid on cases in a period, by payment date, whenever they failed."""
+    writer, total, before = Writer(report, local), report.total, report.previous
+    return writer.shown(
+        "recovered_by_payment",
+        _("Recovered"),
+        writer.amount(total.came_back_minor),
+        _cases(total.came_back),
+        now=total.came_back_minor,
+        then=before.came_back_minor if before else None,
+        good=1,
+        values=[one.came_back_minor for one in writer.steps],
+    )
+
+
 class Writer:
     """Writes the figures of one report in the merchant's locale."""
 

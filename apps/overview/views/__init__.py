@@ -7,6 +7,7 @@ from apps.overview.views.customer import customer_page
 from apps.overview.views.history import history_preview
 from apps.overview.views.mandates import mandates
 from apps.overview.views.matching import match_segments
+from apps.overview.views.more_figures import emails_csv, more_figures
 from apps.overview.views.preferences import preferences
 from apps.overview.views.settings import settings
 from apps.overview.views.setup import begin_import, connected, say, setup, setup_checklist
@@ -23,12 +24,14 @@ __all__ = [
     "connected",
     "customer_page",
     "disconnect",
+    "emails_csv",
     "healthz",
     "history_preview",
     "home",
     "mandates",
     "match_segments",
     "metrics",
+    "more_figures",
     "preferences",
     "replay",
     "say",

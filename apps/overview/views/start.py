@@ -3,6 +3,8 @@
 import datetime as dt
 
 from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,6 +15,8 @@ from django.views.decorators.http import require_GET
 from apps import clock
 from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
+from apps.customers.models import Customer
+from apps.dunning_emails.models import BouncedAddress
 from apps.integrations.queries import switched_off
 from apps.overview import queries
 from apps.overview.knowing import known
@@ -60,12 +64,18 @@ def home(request: MerchantRequest) -> HttpResponse:
         key=lambda case: (by_weight[case[0]], -case[1]),
     )
     heaviest = attention.filter(pk__in=[pk for *_, pk in waiting[:MOST_ATTENTION]])
-    shown = heaviest.order_by("pk").union(
-        _last_try_tomorrow(merchant, local),
-        recovered.order_by("-closed_at")[:MOST_RECENT],
+    mailless = _mails_come_back(merchant)
+    shown = _marked(mailless, bounced=True).union(
+        _marked(heaviest.order_by("pk"), bounced=False),
+        _marked(_last_try_tomorrow(merchant, local), bounced=False),
+        _marked(recovered.order_by("-closed_at")[:MOST_RECENT], bounced=False),
         all=True,
     )
-    rows = [case_row(case) for case in shown]
+    # A case may be there for two reasons; that its mails come back says more.
+    by_case = {
+        case.pk: case for case in sorted(shown, key=lambda case: getattr(case, "is_bounced", False))
+    }
+    rows = [case_row(case) for case in by_case.values()]
     context = {
         "figures": found,
         "importing": importing,
@@ -100,6 +110,23 @@ def _last_try_tomorrow(merchant: Merchant, local: Locality) -> RecoveryCaseQuery
     return found.order_by("-amount_due_minor")[:MOST_TOMORROW]
 
 
+def _mails_come_back(merchant: Merchant) -> RecoveryCaseQuerySet:
+    """Select open cases whose customer gets no mail any more, the largest first."""
+    customers = (
+        Customer.objects.for_merchant(merchant)
+        .annotate(address=Lower("email"))
+        .filter(address__in=BouncedAddress.objects.for_merchant(merchant).values("email"))
+    )
+    found = filtered_cases(merchant=merchant, filters=CaseFilters()).filter(
+        stripe_customer_id__in=customers.values("stripe_customer_id")
+    )
+    return found.order_by("-amount_due_minor")[:MOST_ATTENTION]
+
+
+def _marked(cases: RecoveryCaseQuerySet, *, bounced: bool) -> RecoveryCaseQuerySet:
+    return cases.annotate(is_bounced=Value(bounced))
+
+
 def _weightiest(rows: list[CaseRow], by_weight: dict[str, int]) -> list[CaseRow]:
     """Keep at most seven open cases that need somebody, most money first."""
     found = [
@@ -107,7 +134,8 @@ def _weightiest(rows: list[CaseRow], by_weight: dict[str, int]) -> list[CaseRow]
         for row in rows
         if row.case.status == "open"
         and (
-            row.case.next_step != RecoveryCase.Step.RETRY
+            getattr(row.case, "is_bounced", False)
+            or row.case.next_step != RecoveryCase.Step.RETRY
             or row.retries_total == row.case.retries_made + 1
         )
     ]
