@@ -62,7 +62,7 @@ SECTIONS = (
         _("Analytics"),
         "chart-bar",
         (
-            Page(_("Figures"), "analytics:page", "a", alone=True),
+            Page(_("Figures"), "analytics:page", "a", also="/analytics/more/", alone=True),
             Page(_("Weekly review"), "overview:weekly"),
             Page(_("Alerts"), "overview:alerts", also="/settings/alerts/"),
         ),
@@ -120,5 +120,9 @@ def link(page: Page, *, path: str, number: int = 0) -> Link:
     url = reverse(page.url_name)
     count = f"{COUNT_CAP}+" if number > COUNT_CAP else str(number or "")
     places = (url, page.also) if page.also else (url,)
-    is_current = path == url if page.alone else path.startswith(places)
+    is_current = (
+        path == url or bool(page.also and path.startswith(page.also))
+        if page.alone
+        else path.startswith(places)
+    )
     return Link(page.label, url, page.key, count, is_current)

@@ -3,12 +3,14 @@
 import datetime as dt
 
 import pytest
+from django.urls import reverse
 
+from apps import clock
 from apps.analytics import services
-from apps.analytics.models import DayBreakdown
+from apps.analytics.models import DayBreakdown, DayFigures
 from apps.customers.models import PaymentMethod
 from apps.recovery.models import Try
-from tests.accounts.factories import MerchantFactory
+from tests.accounts.factories import MembershipFactory, MerchantFactory
 from tests.recovery.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +50,26 @@ def test_a_failure_counts_under_the_network_and_country_of_its_card():
 
     banks = DayBreakdown.objects.filter(dimension="issuer").values_list("key", "open")
     assert dict(banks) == {"visa BR": 1, "visa": 1, "other": 1}
+
+
+def test_banks_and_countries_have_names(client):
+    membership = MembershipFactory()
+    for dimension, key in (("issuer", "visa BR"), ("issuer", "visa"), ("country", "BR")):
+        DayBreakdown.objects.create(
+            merchant=membership.merchant,
+            day=clock.now().date(),
+            currency="usd",
+            dimension=dimension,
+            key=key,
+            open=1,
+            open_minor=100,
+        )
+    DayFigures.objects.create(
+        merchant=membership.merchant, day=clock.now().date(), currency="usd", open=1
+    )
+    client.force_login(membership.user)
+
+    charts = {one.key: one for one in client.get(reverse("analytics:page")).context["charts"]}
+
+    assert {row[0] for row in charts["issuers"].rows} == {"Visa, Brazil", "Visa"}
+    assert [row[0] for row in charts["countries"].rows] == ["Brazil"]

@@ -143,6 +143,12 @@ def test_the_last_try_tomorrow_needs_attention(client, merchant):
     assert "last try tomorrow" in text(response)
 
 
+def test_what_stripe_tries_tomorrow_needs_nobody(client, merchant):
+    CaseFactory(merchant=merchant, next_step="stripe", next_try_at=NOW + DAY)
+
+    assert client.get(HOME).context["attention"] == []
+
+
 def test_whoever_gets_no_mail_needs_attention_once(client, merchant):
     customer = CustomerFactory(merchant=merchant, email="Gone@Example.com", name="Ana Gone")
     BouncedAddress.objects.create(

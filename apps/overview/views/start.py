@@ -135,7 +135,7 @@ def _weightiest(rows: list[CaseRow], by_weight: dict[str, int]) -> list[CaseRow]
         if row.case.status == "open"
         and (
             getattr(row.case, "is_bounced", False)
-            or row.case.next_step != RecoveryCase.Step.RETRY
+            or row.case.next_step not in (RecoveryCase.Step.RETRY, RecoveryCase.Step.STRIPE)
             or row.retries_total == row.case.retries_made + 1
         )
     ]

@@ -13,6 +13,7 @@ from apps.dunning.facts import Decline
 from apps.dunning.metrics.causes import CAUSES, Cause
 from apps.dunning.words import words
 from apps.web import charts
+from apps.web.formats import locale_of
 
 Dimension = DayBreakdown.Dimension
 
@@ -88,13 +89,18 @@ def what_brought_back(pen: Pen) -> Chart:
 
 
 def parts(pen: Pen, key: str, title: str, dimension: str) -> Chart:
+    """Draw one dimension; countries and the banks of a country by their names."""
+    names: dict[str, Callable[[str], str]] = {
+        Dimension.COUNTRY: lambda key: _country(pen, key),
+        Dimension.ISSUER: lambda key: _bank(pen, key),
+    }
     return _by_part(
         pen,
         key,
         title,
         _("Share recovered of closed cases by amount; retries beside it."),
         pen.report.by(dimension),
-        name=_plain,
+        name=names.get(dimension, _plain),
     )
 
 
@@ -173,6 +179,16 @@ def _reason(code: str) -> str:
 
 def _cause(key: str) -> str:
     return _(CAUSES[cast("Cause", key)])
+
+
+def _country(pen: Pen, code: str) -> str:
+    found = locale_of(pen.local.locale).territories.get(code) if len(code) == 2 else None
+    return str(found or _plain(code))
+
+
+def _bank(pen: Pen, key: str) -> str:
+    brand, _space, code = key.partition(" ")
+    return f"{_plain(brand)}, {_country(pen, code)}" if code else _plain(key)
 
 
 def _plain(key: str) -> str:
