@@ -64,11 +64,13 @@ def mails_to_come(
 ) -> tuple[Write, ...]:
     """Follow the sequence of an open case from `now` on; `base` is what its next mail is decided by.
 
-    Soonest first. Mails that answer a loss of access or the end are not among them.
+    Soonest first, with the one that tells the end. One that answers a loss of access is not among
+    them: its step may still be held.
     """
     ahead = course(facts=facts, rules=retry, now=now)
     found = _Mails(facts, base, ahead, is_ours=retry.engine == "recoup")
-    return found.write(mails, (), now=now, cancels=False)
+    cancels = facts.recurring and _cancels(ahead, provider_cancels=False)
+    return found.write(mails, (), now=now, cancels=cancels)
 
 
 def _cancels(ahead: Course, *, provider_cancels: bool) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from apps.dunning import debits
 from apps.dunning.bans import ban_on
 from apps.dunning.facts import Decline, Method
 from apps.dunning.guards import GUARDS, check_before_charge, floors
@@ -464,3 +465,21 @@ class TestDebits:
         facts = case(failed(decline=Decline("account_closed"), on=DEBIT), method=DEBIT)
 
         assert check(facts) == ("hard_decline", "customer", "new_card")
+
+
+class TestDebitRulesAlone:
+    """What the pipeline never asks them, since others answer first."""
+
+    def test_nothing_to_debit_is_no_business_of_theirs(self):
+        without = case("generic_decline", method=None)
+
+        assert debits.mandate(without, DEBITS, NOW) is None
+        assert debits.scheme(without, DEBITS, NOW) is None
+        assert debits.last_moment(without) is None
+
+    def test_a_first_debit_is_none_of_the_schemes_retries(self):
+        by_card = case("generic_decline", method=DEBIT)
+
+        assert debits.scheme(by_card, RECOMMENDED, NOW) is None
+        again = case("generic_decline", failed("R01", on=DEBIT), method=DEBIT)
+        assert debits.scheme(again, RECOMMENDED, NOW).code == "debit_off"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from apps.dunning.access import AccessRules, Ladder, Step
 from apps.dunning.facts import Decline
+from apps.dunning.mails.facts import MailFacts
 from apps.dunning.mails.kinds import CHASE, MailKind
 from apps.dunning.mails.rules import MailRules
-from apps.dunning.outlook import Rulebook, outlook
+from apps.dunning.outlook import Rulebook, mails_to_come, outlook
 from apps.dunning.presets import DAYS_3_5_7, KAJABI, RECOMMENDED, STRIPE_SMART
 from apps.dunning.provider_notes import ProviderNotes, assumed_times
 from tests.dunning.builders import FAILED_AT, case, days, failed
@@ -121,6 +122,20 @@ def test_the_end_of_the_subscription_is_told_after_it():
     assert found.mails[-1].step.kind == MailKind.CANCELED
     assert found.mails[-1].at >= found.course.ends_at
     assert "canceled" not in [kind for kind, _ in mails_of(look())]
+
+
+def test_an_open_case_foretells_the_mail_that_tells_its_end():
+    def kinds(retry, facts):
+        base = MailFacts(failed_at=FAILED_AT, need="retry", zone=facts.zone)
+        found = mails_to_come(facts=facts, base=base, retry=retry, mails=ALL_MAILS, now=FAILED_AT)
+        return [one.step.kind for one in found]
+
+    cancels = replace(DAYS_3_5_7, final_action="cancel")
+    facts = case("generic_decline")
+
+    assert kinds(cancels, facts)[-1] == MailKind.CANCELED
+    assert MailKind.CANCELED not in kinds(DAYS_3_5_7, facts)
+    assert MailKind.CANCELED not in kinds(cancels, replace(facts, recurring=False))
 
 
 class TestBesideStripe:

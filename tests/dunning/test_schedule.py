@@ -1,14 +1,17 @@
 """When a step comes: clocks that change, months that end, hours that rotate, cases that spread."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from apps.dunning.codes import lookup
+from apps.dunning.facts import Decline
 from apps.dunning.policy import plan
 from apps.dunning.presets import DAYS_3_5_7, FILL_30_DAYS, RECOMMENDED
-from apps.dunning.rules import RetryRules, Step, steps_from_days, steps_from_hours
+from apps.dunning.rules import MAX_DAYS, RetryRules, Step, steps_from_days, steps_from_hours
+from apps.dunning.schedule import due_for, latest, tries_left
 from apps.dunning.timing import business_day_from, is_business_day
 from tests.dunning.builders import CARD, FAILED_AT, case, days, failed, hours
 
@@ -182,3 +185,75 @@ class TestOutsideTheLadder:
         late = failed(at=FAILED_AT + days(10), moves_schedule=False)
 
         assert self.due(late) == datetime(2026, 11, 15, 15, tzinfo=UTC)
+
+
+class TestEdges:
+    """Where one more or one less would move a charge."""
+
+    def due(self, facts, rules, *, earliest=None):
+        found = due_for(facts, rules, rules.steps, earliest=earliest or facts.last_try.at)
+        return found.at.astimezone(ZoneInfo(facts.zone)).isoformat(timespec="minutes"), found.payday
+
+    def test_after_a_move_beyond_its_day_a_step_comes_the_day_after_the_try_before(self):
+        """The plan from the first failure would say the same day, the wait alone three days on."""
+        rules = custom(
+            Step(24, at=time(10), payday_within_days=3),
+            Step(72, at=time(10), payday_within_days=1),
+        )
+        tried = failed(at=datetime(2026, 11, 6, 15, tzinfo=UTC))
+        facts = case("insufficient_funds", tried, retries_made=1)
+
+        assert self.due(facts, rules) == ("2026-11-07T10:00-05:00", None)
+
+    def test_the_minimum_gap_counts_from_the_try_before(self):
+        rules = custom(Step(1, at=time(10)), minimum_gap_hours=1)
+
+        assert self.due(case("generic_decline"), rules)[0] == "2026-11-03T10:00-05:00"
+
+    def test_the_payday_of_the_try_itself_is_none_any_more(self):
+        rules = custom(Step(24, at=time(10), payday_within_days=1))
+        first = datetime(2026, 12, 1, 13, tzinfo=UTC)
+        facts = case(failed(at=first), first_failed_at=first)
+
+        assert self.due(facts, rules) == ("2026-12-02T10:00-05:00", None)
+
+    def test_a_payday_at_the_very_moment_it_may_be_is_taken(self):
+        rules = custom(Step(24, at=time(10), payday_within_days=12))
+        facts = case("insufficient_funds")
+        payday = datetime(2026, 11, 13, 15, tzinfo=UTC)
+
+        assert self.due(facts, rules, earliest=payday)[1].day == date(2026, 11, 13)
+        later = self.due(facts, rules, earliest=payday + timedelta(seconds=1))
+        assert later[1].day == date(2026, 11, 15)
+
+    @pytest.mark.parametrize(
+        ("minute", "due"), [(30, "2027-01-15T09:30"), (29, "2027-01-14T09:30")]
+    )
+    def test_a_payday_at_the_very_end_is_taken_and_none_after_it(self, minute, due):
+        rules = custom(Step(48, at=time(9, 30), payday_within_days=1))
+        first = datetime(2026, 11, 15, 14, minute, tzinfo=UTC)
+        tried = failed(at=first + days(MAX_DAYS - 2))
+        facts = case(failed(at=first), tried, first_failed_at=first)
+        assert latest(facts) == first + days(MAX_DAYS + 1)
+
+        at, payday = self.due(facts, rules)
+        assert at == f"{due}-05:00"
+        assert (payday is not None) == (minute == 30)
+
+    def test_a_first_step_counts_from_a_later_try_of_stripe(self):
+        rules = custom(Step(72, at=time(10)), Step(72, at=time(10), payday_within_days=3))
+        facts = case("generic_decline", failed(at=FAILED_AT + days(1)))
+
+        assert self.due(facts, rules) == ("2026-11-06T10:00-05:00", None)
+
+
+class TestUnknownCodes:
+    UNKNOWN = lookup(Decline("card_declined", "brand_new_code"))
+    STEPS = steps_from_days([1, 2, 3, 4, 5])
+
+    @pytest.mark.parametrize(("failures", "left"), [(0, 3), (1, 3), (2, 2), (3, 1), (4, 0), (5, 0)])
+    def test_three_retries_counted_by_the_failures_with_that_code(self, failures, left):
+        same = [failed("brand_new_code", at=FAILED_AT + days(n)) for n in range(failures)]
+        facts = case(failed("generic_decline", at=FAILED_AT - days(1)), *same)
+
+        assert tries_left(facts, custom(*self.STEPS), self.UNKNOWN, self.STEPS) == left
