@@ -62,11 +62,12 @@ def beat_schedule(loop_seconds: int) -> dict[str, dict[str, Any]]:
         "overview.check_invariants": 5 * 60,
         "overview.watch": 10 * 60,
         "webhooks.reconcile": 24 * 60 * 60,
-        # What is read again within the half minute is mirrored once.
-        "stripe_gateway.mirror": 30,
+        # What is read again within the minute is mirrored once.
+        "stripe_gateway.mirror": 60,
         "exports.run_all": often,
         "exports.tidy": 5 * 60,
-        "analytics.count_days": often,
+        # Whoever marks a day waits while it is counted.
+        "analytics.count_days": 10,
     }
     return {
         f"{SCHEDULE_PREFIX}{task}": {

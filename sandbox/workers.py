@@ -5,13 +5,15 @@ claimed, and whoever comes second finds nothing to do.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Min, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now as DatabaseNow
 from django.utils import timezone
 
 from apps.customer_payments import services as customer_payments
@@ -26,6 +28,7 @@ from apps.webhooks import services as webhooks
 from apps.webhooks.models import DirtyObject, InboxEvent
 
 Now = Callable[[], dt.datetime]
+Step = RecoveryCase.Step
 
 # Rounds of work at one moment. One thing leads to the next a few times, not for ever.
 _MOST_ROUNDS = 40
@@ -35,21 +38,38 @@ class NeverAtRest(RuntimeError):
     """Work leads to work without end at one moment of business time."""
 
 
-def work(now: Now, *, doubting: bool = True) -> int:
+class Again(Enum):
+    """Which open cases are read again when their time to decide has come, without an event.
+
+    Some wait for a moment: a customer's time runs out, Stripe has set no further try. The others
+    are read from time to time as a net under lost events.
+    """
+
+    NEVER = "never"
+    WAITS = "waits"
+    ALL = "all"
+
+
+def work(now: Now, *, again: Again = Again.ALL, seen: "Pulse | None" = None) -> int:
     """Do once whatever is waiting; return how much that was.
 
-    `doubting` reads open cases again from time to time, as a net under lost events. What nothing
-    waits for is not asked: one look answers for a dozen questions.
+    `seen` is a look taken just now. What nothing waits for is not asked: one look answers for a
+    dozen questions.
     """
-    if doubting:
-        webhooks.mark_due_cases(now=now())
-    drained = webhooks.drain(now=now(), at_once=True)
-    done = drained.events + drained.objects
-    if any(_count(_cases, now())):
+    pulse_now = seen or pulse(now())
+    done = 0
+    if (again != Again.NEVER and pulse_now.waits) or (again == Again.ALL and pulse_now.doubts):
+        done = webhooks.mark_due_cases(now=now())
+    if done or pulse_now.reads:
+        drained = webhooks.drain(now=now(), at_once=True)
+        done = drained.events + drained.objects
+        pulse_now = pulse(now())
+    if pulse_now.cases:
         done += _go_on_with_cases(now)
-    if any(_count(_consequences, now())):
+        pulse_now = pulse(now())
+    if pulse_now.consequences:
         done += _draw_consequences(now)
-    return done + customer_payments.sweep(now=now())
+    return done + customer_payments.sweep(now=now()) if done else 0
 
 
 def _go_on_with_cases(now: Now) -> int:
@@ -99,12 +119,17 @@ def settle(now: Now, *, deliver: Callable[[], int] = lambda: 0) -> None:
 class Pulse:
     """What is left to do at one moment, by one look at the database.
 
-    `waiting` counts also what another worker is busy with; `doubtful` what is asked about again
-    from time to time, and is no reason to wait.
+    `waiting` counts what must be done before the moment is over, also what another worker is busy
+    with; the others count what there is for each part of `work`, and perhaps somewhat more.
+    `waits` and `doubts` are the cases to be read again, as `Again` tells them apart.
     """
 
     waiting: int
-    doubtful: int
+    reads: int
+    waits: int
+    doubts: int
+    cases: int
+    consequences: int
 
     @property
     def is_at_rest(self) -> bool:
@@ -112,13 +137,40 @@ class Pulse:
 
     @property
     def has_work(self) -> bool:
-        return bool(self.waiting or self.doubtful)
+        """Tell whether there is anything to do, doubts apart."""
+        return bool(self.waiting or self.reads or self.cases or self.consequences)
 
 
 def pulse(now: dt.datetime) -> Pulse:
     """Count what is left to do at this moment of business time. One statement."""
-    counts = _count(_left, now)
-    return Pulse(waiting=sum(counts[:9]), doubtful=sum(counts[9:]))
+    (
+        events,
+        objects,
+        ready,
+        attempts,
+        leased,
+        unsettled,
+        takeovers,
+        fixes,
+        waits,
+        doubts,
+        ends,
+        visits,
+        told,
+        untold,
+        changes,
+        runs,
+        steps,
+        mails,
+    ) = _count(now)
+    return Pulse(
+        waiting=events + ready + attempts + leased + waits + ends + untold + runs + steps + mails,
+        reads=events + objects,
+        waits=waits,
+        doubts=doubts,
+        cases=attempts + unsettled + takeovers + fixes + ends + visits,
+        consequences=told + changes + runs + steps + mails,
+    )
 
 
 # Moments in a statement that is written once and asked again and again.
@@ -126,44 +178,39 @@ _NOW = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
 _REAL = dt.datetime(1970, 1, 3, tzinfo=dt.UTC)
 _SOON = dt.datetime(1970, 1, 4, tzinfo=dt.UTC)
 
+SOON = dt.timedelta(seconds=10)
+"""What becomes ready within this span of real time is waited for."""
+
+_ENDS = Q(next_step=Step.FINAL_ACTION)
+_DOUBTED = Q(next_step__in=(Step.RETRY, Step.HELD, Step.PROCESSING, Step.CHECKING)) | Q(
+    next_step=Step.STRIPE, next_try_at__isnull=False
+)
+"""Cases that only an event, an attempt or a person moves on; the rest wait for a moment as well."""
+
 _UNSETTLED = (Attempt.Status.RUNNING, Attempt.Status.UNKNOWN)
 
 
 def _left() -> tuple[QuerySet[Any], ...]:
-    running = Attempt.objects.filter(status=Attempt.Status.RUNNING)
+    """All that may be left to do, in the order in which `pulse` takes the counts."""
+    cases = RecoveryCase.objects.open()
+    decisions = cases.filter(decide_by__lte=_NOW)
+    attempts = Attempt.objects.filter(status__in=_UNSETTLED)
+    events = CaseEvent.objects.undelivered()
     return (
         InboxEvent.objects.pending(),
+        DirtyObject.objects.unleased().filter(Q(not_before__lte=DatabaseNow()) | Q(failures=0)),
         DirtyObject.objects.filter(not_before__lte=_SOON),
         Attempt.objects.due(now=_NOW),
-        RecoveryCase.objects.open().filter(decide_by__lte=_NOW),
-        running.filter(lease_until__gt=_REAL),
-        CaseEvent.objects.undelivered().filter(delivery_tries=0),
-        AccessStep.objects.due(now=_NOW),
-        AccessRun.objects.unfinished(),
-        Mail.objects.due(now=_NOW),
-        running,
-        Attempt.objects.filter(status=Attempt.Status.UNKNOWN),
-        RecoveryCase.objects.open().filter(takeover=RecoveryCase.Takeover.WANTED),
-    )
-
-
-def _cases() -> tuple[QuerySet[Any], ...]:
-    """All that `_go_on_with_cases` may find, and somewhat more."""
-    cases = RecoveryCase.objects.open()
-    return (
+        attempts.filter(status=Attempt.Status.RUNNING, lease_until__gt=_REAL),
+        attempts,
         cases.filter(takeover=RecoveryCase.Takeover.WANTED),
         cases.filter(fix_wanted_at__isnull=False),
-        Attempt.objects.due(now=_NOW),
-        Attempt.objects.filter(status__in=_UNSETTLED),
-        cases.filter(next_step=RecoveryCase.Step.FINAL_ACTION, decide_by__lte=_NOW),
+        decisions.exclude(_ENDS).exclude(_DOUBTED),
+        decisions.filter(_DOUBTED),
+        decisions.filter(_ENDS),
         CheckoutVisit.objects.unsettled().filter(look_at__lte=_NOW),
-    )
-
-
-def _consequences() -> tuple[QuerySet[Any], ...]:
-    """All that `_draw_consequences` may find."""
-    return (
-        CaseEvent.objects.undelivered(),
+        events.filter(delivery_tries__lt=reactions.MOST_TRIES),
+        events.filter(delivery_tries=0),
         AccessEvent.objects.filter(told_at=None),
         AccessRun.objects.unfinished(),
         AccessStep.objects.due(now=_NOW),
@@ -171,26 +218,59 @@ def _consequences() -> tuple[QuerySet[Any], ...]:
     )
 
 
-def _count(wanted: Callable[[], tuple[QuerySet[Any], ...]], now: dt.datetime) -> list[int]:
-    sql, values = _statement(wanted)
+def _count(now: dt.datetime) -> list[int]:
+    sql, values = _counts()
     real = timezone.now()
-    moments = {_NOW: now, _REAL: real, _SOON: real + dt.timedelta(seconds=10)}
-    given = [moments.get(one, one) if isinstance(one, dt.datetime) else one for one in values]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, given)
-        return list(cursor.fetchone())
+    return list(_asked(sql, values, {_NOW: now, _REAL: real, _SOON: real + SOON}))
 
 
 @cache
-def _statement(wanted: Callable[[], tuple[QuerySet[Any], ...]]) -> tuple[str, tuple[Any, ...]]:
+def _counts() -> tuple[str, tuple[Any, ...]]:
     """Write one statement that counts the rows of each; Django takes longer than PostgreSQL."""
-    parts: list[str] = []
+    return _joined([("count(*)", rows.values("pk")) for rows in _left()], "SELECT {}")
+
+
+@cache
+def _soonest(again: Again) -> tuple[str, tuple[Any, ...]]:
+    """Write one statement that finds the first of all moments at which something is due."""
+    decisions = RecoveryCase.objects.open().filter(decide_by__gt=_NOW)
+    if again == Again.NEVER:
+        decisions = decisions.filter(_ENDS)
+    elif again == Again.WAITS:
+        decisions = decisions.exclude(_DOUBTED)
+    waiting = (
+        Mail.objects.filter(status=Mail.Status.SCHEDULED, due_at__gt=_NOW).values(at=F("due_at")),
+        Attempt.objects.filter(
+            status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN, due_at__gt=_NOW
+        ).values(at=F("due_at")),
+        AccessStep.objects.filter(status=AccessStep.Status.PLANNED, due_at__gt=_NOW).values(
+            at=F("due_at")
+        ),
+        decisions.values(at=F("decide_by")),
+    )
+    return _joined([("min(at)", rows) for rows in waiting], "SELECT LEAST({})")
+
+
+def _joined(
+    parts: Sequence[tuple[str, QuerySet[Any, Any]]], whole: str
+) -> tuple[str, tuple[Any, ...]]:
+    written: list[str] = []
     values: list[Any] = []
-    for number, rows in enumerate(wanted()):
-        sql, params = rows.order_by().values("pk").query.sql_with_params()
-        parts.append(f"(SELECT count(*) FROM ({sql}) AS rows_{number})")  # noqa: S608 - Django's SQL
+    for number, (what, rows) in enumerate(parts):
+        sql, params = rows.order_by().query.sql_with_params()
+        written.append(f"(SELECT {what} FROM ({sql}) AS rows_{number})")  # noqa: S608 - Django's SQL
         values += params
-    return f"SELECT {', '.join(parts)}", tuple(values)
+    return whole.format(", ".join(written)), tuple(values)
+
+
+def _asked(
+    sql: str, values: Sequence[Any], moments: dict[dt.datetime, dt.datetime]
+) -> tuple[Any, ...]:
+    """Ask a statement that was written once, with the moments of now."""
+    given = [moments.get(one, one) if isinstance(one, dt.datetime) else one for one in values]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        return tuple(cursor.fetchone())
 
 
 def hurry_reads() -> None:
@@ -203,20 +283,8 @@ def is_due(now: dt.datetime) -> bool:
     return Attempt.objects.due(now=now).exists() or bool(recovery.cases_to_finish(now=now, limit=1))
 
 
-def next_due_at(now: dt.datetime, *, doubting: bool = True) -> dt.datetime | None:
-    """Say when, after `now`, the product does something by itself next."""
-    attempts = Attempt.objects.filter(
-        status=Attempt.Status.SCHEDULED, case__status=RecoveryCase.Status.OPEN, due_at__gt=now
-    )
-    steps = AccessStep.objects.filter(status=AccessStep.Status.PLANNED, due_at__gt=now)
-    decisions = RecoveryCase.objects.open().filter(decide_by__gt=now)
-    if not doubting:
-        decisions = decisions.filter(next_step=RecoveryCase.Step.FINAL_ACTION)
-    mails = Mail.objects.filter(status=Mail.Status.SCHEDULED, due_at__gt=now)
-    moments = (
-        mails.aggregate(at=Min("due_at"))["at"],
-        attempts.aggregate(at=Min("due_at"))["at"],
-        steps.aggregate(at=Min("due_at"))["at"],
-        decisions.aggregate(at=Min("decide_by"))["at"],
-    )
-    return min((moment for moment in moments if moment is not None), default=None)
+def next_due_at(now: dt.datetime, *, again: Again = Again.ALL) -> dt.datetime | None:
+    """Say when, after `now`, the product does something by itself next. One statement."""
+    sql, values = _soonest(again)
+    (moment,) = _asked(sql, values, {_NOW: now})
+    return moment if isinstance(moment, dt.datetime) else None

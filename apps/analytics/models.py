@@ -133,6 +133,7 @@ class DayToCount(models.Model):
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
     marked_at = models.DateTimeField(help_text="Real time of the newest mark.")
+    mark = models.UUIDField(help_text="Another with every mark, so that none is missed.")
 
     class Meta:
         verbose_name_plural = "days to count"

@@ -89,35 +89,33 @@ def project_method(
     """
     if not method.reference:
         return
+    keys = {"merchant": merchant, "stripe_payment_method_id": method.reference}
+    data: dict[str, object] = {
+        "exp_month": method.exp_month,
+        "exp_year": method.exp_year,
+        "last4": method.last4,
+        "fingerprint": method.fingerprint,
+    }
+    values: dict[str, object] = {
+        "stripe_customer_id": customer_id,
+        "type": method.type,
+        "brand": method.brand,
+        "funding": method.funding,
+        "country": method.country.upper()[:2],
+    }
+    if method.mandate:  # most answers do not tell it
+        values["mandate"] = method.mandate
+    if data_changed_at is None:
+        # Most reads show a method as it is known; what changed needs a look under a lock.
+        same = PaymentMethod.objects.filter(**keys, **data, read_at__lte=read_at)
+        if same.update(**values, read_at=read_at):
+            return
     with transaction.atomic():
-        stored = (
-            PaymentMethod.objects.select_for_update()
-            .for_merchant(merchant)
-            .filter(stripe_payment_method_id=method.reference)
-            .first()
-        )
+        stored = PaymentMethod.objects.select_for_update().filter(**keys).first()
         changed_at = data_changed_at
         if stored and changed_at is None and stored.read_at <= read_at and _differs(stored, method):
             changed_at = now
-        values: dict[str, object] = {
-            "stripe_customer_id": customer_id,
-            "type": method.type,
-            "brand": method.brand,
-            "last4": method.last4,
-            "fingerprint": method.fingerprint,
-            "funding": method.funding,
-            "country": method.country.upper()[:2],
-            "exp_month": method.exp_month,
-            "exp_year": method.exp_year,
-        }
-        if method.mandate:  # most answers do not tell it
-            values["mandate"] = method.mandate
-        write_newer(
-            PaymentMethod,
-            keys={"merchant": merchant, "stripe_payment_method_id": method.reference},
-            values=values,
-            read_at=read_at,
-        )
+        write_newer(PaymentMethod, keys=keys, values=values | data, read_at=read_at)
         if changed_at:
             _record_change(merchant, method.reference, changed_at, by_network=by_network)
 

@@ -9,15 +9,15 @@ from django.urls import reverse
 
 from apps.customers.models import Customer
 from apps.dunning.customer_words import Why, told, what_to_do, why_of
+from apps.dunning.facts import CaseFacts
 from apps.dunning.mails.kinds import MailKind
 from apps.dunning.mails.texts import TEXTS, Words
 from apps.dunning.money import Money
 from apps.dunning.words import method_name
-from apps.dunning_emails.facts import confirm_ends_at, customer_of, ends_at, need_of, settings_of
+from apps.dunning_emails.facts import confirm_ends_at, ends_at, need_of
 from apps.dunning_emails.models import EmailSettings, MailTemplate
 from apps.dunning_emails.rendering import Look, Row
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
-from apps.recovery.queries.checks import stored_facts
 from apps.transactions.models import Transaction
 from apps.web.formats import format_date, format_money, format_when
 
@@ -45,16 +45,21 @@ def _picture(digest: str) -> str:
     return f"{django_settings.PUBLIC_URL}{reverse('branding:picture', args=[digest])}"
 
 
-def case_values(*, cases: Sequence[RecoveryCase], now: dt.datetime) -> dict[str, str]:
+def case_values(
+    *,
+    cases: Sequence[RecoveryCase],
+    customer: Customer | None,
+    facts: CaseFacts | None,
+    settings: EmailSettings,
+    now: dt.datetime,
+) -> dict[str, str]:
     """Return the values of the variables for one payment, or several of one customer.
 
-    The first case is the one that the mail is chiefly about.
+    The first case is the one that the mail is chiefly about; `facts` are those of `stored_facts`.
     """
     case = cases[0]
-    merchant, customer = case.merchant, customer_of(case)
-    settings = settings_of(merchant)
+    merchant = case.merchant
     zone = ZoneInfo((customer.time_zone if customer else "") or merchant.time_zone)
-    facts = stored_facts(case=case, now=now)
     last = facts.last_failure if facts else None
     method = facts.method if facts else None
     kind = method.type if method else "card"

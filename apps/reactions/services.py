@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
@@ -34,40 +35,36 @@ MOST_TRIES = 20
 def deliver(*, now: dt.datetime, limit: int = 500) -> int:
     """Deliver waiting case events, oldest first; give back how many went out.
 
-    Each event is one transaction, and a failing one holds up no other. Two workers at once share
-    the work: a row locked by one is skipped by the other.
+    What waits of one case is one transaction, so that its rows are derived once. Where that fails
+    each event goes alone, so that a failing one holds up no other. Two workers at once share the
+    work: a row locked by one is skipped by the other.
     """
     waiting = (
         CaseEvent.objects.undelivered()
         .filter(delivery_tries__lt=MOST_TRIES)
         .order_by("delivery_tries", "id")
-        .values_list("pk", flat=True)[:limit]
+        .values_list("case_id", "pk")[:limit]
     )
-    delivered = sum(deliver_one(event_id=event_id, now=now) for event_id in list(waiting))
+    by_case: dict[int, list[int]] = {}
+    for case_id, event_id in waiting:
+        by_case.setdefault(case_id, []).append(event_id)
+    delivered = sum(_deliver_together(event_ids, now=now) for event_ids in by_case.values())
     return delivered + tell_access_changes(now=now, limit=limit)
+
+
+def _deliver_together(event_ids: Sequence[int], *, now: dt.datetime) -> int:
+    if len(event_ids) > 1:
+        try:
+            return hand_out(event_ids=event_ids, now=now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            logger.info("Events go one by one: %s", redact(repr(error)))
+    return sum(deliver_one(event_id=event_id, now=now) for event_id in event_ids)
 
 
 def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
     """Hand one event to everybody who reacts to it; False if it was taken or failed."""
     try:
-        with transaction.atomic():
-            event = (
-                CaseEvent.objects.undelivered()
-                .filter(pk=event_id)
-                .select_for_update(of=("self",), skip_locked=True)
-                .select_related("case__merchant")
-                .first()
-            )
-            if event is None:
-                return False
-            customer_payments.react_to(event=event, now=now)
-            dunning_emails.react_to(event=event, now=now)
-            integrations.tell_case_event(event=event, now=now)
-            subscriptions.apply_case(case=event.case)
-            transactions.apply_case(case=event.case)
-            analytics.mark_case(case=event.case)
-            event.delivered_at = now
-            event.save(update_fields=["delivered_at"])
+        return bool(hand_out(event_ids=[event_id], now=now))
     except Exception as error:
         # Whatever it is, the event stays in the outbox and the others go on.
         logger.exception("Case event %s could not be delivered", event_id)
@@ -75,7 +72,38 @@ def deliver_one(*, event_id: int, now: dt.datetime) -> bool:
             delivery_tries=F("delivery_tries") + 1, delivery_error=redact(repr(error))[:500]
         )
         return False
-    return True
+
+
+def hand_out(*, event_ids: Sequence[int], now: dt.datetime) -> int:
+    """Hand events of one case to everybody who reacts, in one transaction; give how many.
+
+    Those that another worker holds or has delivered are left out.
+    """
+    with transaction.atomic():
+        events = list(
+            CaseEvent.objects.undelivered()
+            .filter(pk__in=event_ids)
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("case__merchant")
+            .order_by("id")
+        )
+        if not events:
+            return 0
+        case = events[0].case
+        for event in events:
+            event.case = case
+            customer_payments.react_to(event=event, now=now)
+            case = event.case
+        for event in events:
+            event.case = case
+        dunning_emails.react_to(events=events, now=now)
+        for event in events:
+            integrations.tell_case_event(event=event, now=now)
+        subscriptions.apply_case(case=case)
+        transactions.apply_case(case=case)
+        analytics.mark_case(case=case)
+        CaseEvent.objects.filter(pk__in=[one.pk for one in events]).update(delivered_at=now)
+    return len(events)
 
 
 def tell_access_changes(*, now: dt.datetime, limit: int = 500) -> int:

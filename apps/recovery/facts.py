@@ -1,7 +1,7 @@
 """From what was read and what we know of our own to the facts a decision is made of."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -78,19 +78,21 @@ class Seen:
 
 
 def case_facts(
-    *, case: RecoveryCase, seen: Seen, now: dt.datetime, near: Near | None = None
+    *,
+    case: RecoveryCase,
+    seen: Seen,
+    now: dt.datetime,
+    near: Near | None = None,
+    kept: Sequence[Try] | None = None,
 ) -> CaseFacts:
     """Gather everything the policy may look at; a handful of queries, no call.
 
-    `near` is what the caller has read already, so that it is not asked for again.
+    `near` is what the caller has read already, so that it is not asked for again; `kept` are those
+    of `tries_of`, where the caller has no more than these.
     """
-    rows: Iterable[Try] = (
-        near.tries
-        if near
-        else Try.objects.filter(
-            merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
-        ).select_related("attempt")
-    )
+    if near is not None:
+        kept = near.tries
+    rows = tries_of(case) if kept is None else kept
     tries = tuple(payment_try(one) for one in rows if one.status != Try.Status.PENDING)
     if seen.requires_action and not _awaits_authentication(tries):
         # A charge that waits for 3-D Secure has not failed; for the policy it is the same refusal.
@@ -120,6 +122,15 @@ def case_facts(
         account_attached=case.merchant.detached_at is None,
         backups=backups_of(case, now=now, methods=near.methods if near else None),
         backup_used=backup_was_used(case, attempts=near.attempts if near else None),
+    )
+
+
+def tries_of(case: RecoveryCase) -> list[Try]:
+    """Give the kept tries of a case's invoice, oldest first, each with our attempt if it was ours."""
+    return list(
+        Try.objects.filter(merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id)
+        .select_related("attempt")
+        .order_by("at", "id")
     )
 
 

@@ -26,6 +26,7 @@ from apps.recovery.models import CaseEvent
 from sandbox import workers
 from sandbox.console import door
 from sandbox.console.door import SandboxAway
+from sandbox.workers import Again
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ def _travel(journey: Journey) -> Iterator[Journey]:
     newest = CaseEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     now = _come_to_rest(door.standing())
     start, whole = now.now, dt.timedelta(hours=journey.hours)
-    due, counted_at = workers.next_due_at(now.now), time.monotonic()
+    due, counted_at = workers.next_due_at(now.now, again=Again.WAITS), time.monotonic()
     while now.now < start + whole:
         step = _next_stop(now, due, end=start + whole) - now.now
         step = min(max(step, SHORTEST_STEP), LONGEST_STEP, start + whole - now.now)
@@ -169,7 +170,7 @@ def _travel(journey: Journey) -> Iterator[Journey]:
             if before.down_until is not None and now.down_until is None:
                 workers.hurry_reads()
                 now = _come_to_rest(now)
-            due = workers.next_due_at(now.now)
+            due = workers.next_due_at(now.now, again=Again.WAITS)
         journey = replace(journey, percent=min(99, int(100 * ((now.now - start) / whole))))
         if time.monotonic() - counted_at > COUNTED_EVERY:
             journey, counted_at = _counted(journey, newest, start), time.monotonic()
@@ -213,17 +214,18 @@ def _come_to_rest(now: door.Standing) -> door.Standing:
             time.sleep(PAUSE_SECONDS)
         return door.standing()
     deadline = time.monotonic() + PATIENCE_SECONDS
+    has_worked = False
     while True:
         # Letters first: the more is known, the less is read.
         if now.due_letters:
             now = door.deliver()
         pulse = workers.pulse(clock.now())
-        if not pulse.has_work and not now.due_letters:
+        is_done = pulse.is_at_rest if has_worked else not pulse.has_work
+        if is_done and not now.due_letters:
             return now
-        done = workers.work(clock.now)
+        # No event gets lost here, so the net under them is left to the real workers.
+        done, has_worked = workers.work(clock.now, again=Again.WAITS, seen=pulse), True
         now = door.deliver()
-        if workers.pulse(clock.now()).is_at_rest and not now.due_letters:
-            return now
         if not done:
             # A worker is busy with the rest.
             time.sleep(PAUSE_SECONDS)

@@ -45,16 +45,20 @@ class Plan:
         python = shlex.quote(sys.executable)
         # What takes seconds to import does so while the guide makes the data.
         warm = f"exec {python} -m sandbox.demo.warm"
+        until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done"
+        # Threads: honcho signals whole groups, which leaves a forking worker without children.
+        quiet = "--pool threads --without-gossip --without-mingle --loglevel INFO"
         commands = {
             "web": f"{warm} gunicorn config.wsgi --bind 127.0.0.1:{self.port} --no-control-socket"
             " --worker-class gthread --threads 8 --timeout 120 --graceful-timeout 2",
-            # Threads: honcho signals whole groups, which leaves a forking worker without children.
-            "worker": f"{warm} celery --app config worker --pool threads --concurrency 4"
-            " --without-gossip --without-mingle --loglevel INFO",
+            "worker": f"{warm} celery --app config worker --queues money,default"
+            f" --concurrency 4 {quiet}",
+            # Import, mirror and figures get what the others leave of the machine.
+            "background": f"{until_ready}; exec nice -n 10 {python} -m celery --app config worker"
+            f" --queues low --concurrency 2 {quiet}",
             "beat": f"{warm} celery --app config beat --loglevel WARNING --pidfile=",
         }
         if self.sandbox_port is not None:
-            until_ready = f"until [ -e {shlex.quote(str(READY_FILE))} ]; do sleep 0.1; done"
             commands["stripe"] = f"{until_ready}; exec {python} -m sandbox.server"
         commands["guide"] = f"exec {python} -m sandbox.demo.guide"
         if self.data is not None:

@@ -41,6 +41,7 @@ from sandbox.server.storage import Storage, as_saved
 from sandbox.store import Row
 from sandbox.transport import SandboxHTTPClient
 from sandbox.types import Obj
+from sandbox.workers import Again
 
 DRAFTED = frozenset({"invoice.created", "customer.subscription.updated"})
 """What Stripe tells when it only wrote a bill: no reason to wake anybody."""
@@ -214,7 +215,7 @@ class Life:
 
     def _next(self) -> datetime:
         """When something is due next, in the sandbox or in the product; never now."""
-        due = (self.keeper.next_at(), workers.next_due_at(self._sandbox.now(), doubting=False))
+        due = (self.keeper.next_at(), workers.next_due_at(self._sandbox.now(), again=Again.NEVER))
         soonest = min((moment for moment in due if moment is not None), default=self._demo)
         return max(soonest, self._sandbox.now() + timedelta(seconds=1))
 
@@ -225,9 +226,9 @@ class Life:
         now = self._sandbox.now
         if not self._only_drafted() or workers.is_due(now()):
             self._deliver()
-            workers.work(now, doubting=False)
+            workers.work(now, again=Again.NEVER)
             while self._deliver():
-                workers.work(now, doubting=False)
+                workers.work(now, again=Again.NEVER)
         self._note()
 
     def _only_drafted(self) -> bool:

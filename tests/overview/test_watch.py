@@ -1,6 +1,7 @@
 """What sets off an alert for a merchant, what does not, and who is told."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.core import mail
@@ -288,7 +289,9 @@ class TestWhileHistoryComesIn:
 
         DayBreakdown.objects.all().delete()
         for number in range(9):
-            DayToCount.objects.create(merchant=merchant, day=TODAY - number * DAY, marked_at=NOW)
+            DayToCount.objects.create(
+                merchant=merchant, day=TODAY - number * DAY, marked_at=NOW, mark=uuid.uuid4()
+            )
         assert look(merchant) == [("retry_success", "")]
 
         DayToCount.objects.all().delete()

@@ -33,7 +33,7 @@ class TestPlan:
         assert demo.address == "http://localhost:8000"
         assert demo.sandbox_port == 8010
         assert demo.data is not None
-        parts = {"guide", "stripe", "web", "worker", "beat", "database"}
+        parts = {"guide", "stripe", "web", "worker", "background", "beat", "database"}
         assert set(demo.commands()) == parts
 
     def test_own_key_means_the_real_stripe(self):

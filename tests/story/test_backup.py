@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from apps.dunning.presets import RECOMMENDED
 from apps.dunning_emails.composing import case_values
+from apps.dunning_emails.facts import customer_of, settings_of
 from apps.recovery.models import Try
+from apps.recovery.queries.checks import stored_facts
 from sandbox import cards
 from tests.story.world import DAY
 
@@ -40,7 +42,14 @@ def test_it_is_charged_once_at_the_chosen_step_and_not_made_the_default(world):
     books = world.sandbox.books(world.account)
     on_file = books.get("payment_method", backup)["card"]["fingerprint"]
     assert Try.objects.get(attempt=paid).fingerprint == on_file, "its budget is counted"
-    assert name in case_values(cases=[case], now=world.now)["backup"]
+    values = case_values(
+        cases=[case],
+        customer=customer_of(case),
+        facts=stored_facts(case=case, now=world.now),
+        settings=settings_of(case.merchant),
+        now=world.now,
+    )
+    assert name in values["backup"]
 
 
 def test_a_backup_that_fails_is_not_tried_again(world):

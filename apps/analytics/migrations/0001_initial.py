@@ -216,6 +216,10 @@ class Migration(migrations.Migration):
                 ("day", models.DateField()),
                 ("marked_at", models.DateTimeField(help_text="Real time of the newest mark.")),
                 (
+                    "mark",
+                    models.UUIDField(help_text="Another with every mark, so that none is missed."),
+                ),
+                (
                     "merchant",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.accounts.models import Merchant
 from apps.analytics.models import DayBreakdown, DayFigures, DayToCount
@@ -16,6 +16,12 @@ from apps.analytics.queries.days import (
     day_retries,
 )
 from apps.analytics.services.marking import mark_all_days
+
+DAY_LOCKS = 4_178
+"""Sets our advisory locks apart from any others in the database."""
+
+LOOKED_AT = 50
+"""Days looked at for one that no other worker counts; there are fewer workers than that."""
 
 Dimension = DayBreakdown.Dimension
 Place = tuple[str, str]
@@ -70,16 +76,38 @@ def count_everything_again(*, merchant: Merchant) -> int:
 
 
 def _count_next(*, merchant: Merchant | None = None) -> bool:
+    """Count one marked day; False where none is left that nobody else counts."""
     with transaction.atomic(durable=True):
-        marks = DayToCount.objects.select_for_update(skip_locked=True, of=("self",))
-        if merchant is not None:
-            marks = marks.filter(merchant=merchant)
-        mark = marks.select_related("merchant").order_by("-day", "id").first()
-        if mark is None:
+        taken = _take(merchant)
+        if taken is None:
             return False
-        mark.delete()
-        _write(_counted(merchant=mark.merchant, day=mark.day))
+        _write(_counted(merchant=taken.merchant, day=taken.day))
+        # One that was set again meanwhile stays: what was counted may be of before.
+        DayToCount.objects.filter(pk=taken.pk, mark=taken.mark).delete()
     return True
+
+
+def _take(merchant: Merchant | None) -> DayToCount | None:
+    """Find a mark whose day no other worker counts, and keep the others from it.
+
+    Not by a lock on the row: whoever marks a day must not wait until it is counted.
+    """
+    marks = DayToCount.objects.select_related("merchant").order_by("-day", "id")
+    if merchant is not None:
+        marks = marks.filter(merchant=merchant)
+    for row in marks[:LOOKED_AT]:
+        if _is_ours(row) and (current := marks.filter(pk=row.pk).first()) is not None:
+            return current
+    return None
+
+
+def _is_ours(row: DayToCount) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))",
+            [DAY_LOCKS, f"{row.merchant_id}:{row.day}"],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _counted(*, merchant: Merchant, day: dt.date) -> _Sheet:

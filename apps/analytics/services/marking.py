@@ -1,6 +1,7 @@
 """Mark the days that something changed; whoever counts takes the marks."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,12 +15,13 @@ from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
 
 
-def mark_case(*, case: RecoveryCase) -> None:
+def mark_case(*, case: RecoveryCase, also: Iterable[dt.datetime | None] = ()) -> None:
     """Mark every day on which a case counts: its failure, its tries and its end.
 
-    Called in the transaction that made the change known, or after it.
+    Called in the transaction that made the change known, or after it. `also` are other moments
+    whose days changed with it.
     """
-    moments = {case.failed_at, case.closed_at} | set(
+    moments = {case.failed_at, case.closed_at, *also} | set(
         Try.objects.filter(
             merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
         ).values_list("at", flat=True)
@@ -32,8 +34,8 @@ def mark_case(*, case: RecoveryCase) -> None:
 def mark_moments(*, merchant: Merchant, moments: Iterable[dt.datetime | None]) -> None:
     """Mark the days of some moments, in the merchant's zone; None is no moment.
 
-    An update of a mark that is there already makes whoever counts that day wait for our
-    transaction, or take the mark again after it: no change is missed.
+    Nobody waits for whoever counts that day: a mark that was set again meanwhile stays, and the
+    day is counted again. So no change is missed.
     """
     days = {moment.astimezone(merchant.zone).date() for moment in moments if moment is not None}
     _mark(merchant, days)
@@ -71,9 +73,12 @@ def _mark(merchant: Merchant, days: Iterable[dt.date]) -> None:
     now = timezone.now()
     # Ordered, so that two who mark the same days wait for each other and never in a circle.
     DayToCount.objects.bulk_create(
-        [DayToCount(merchant=merchant, day=day, marked_at=now) for day in sorted(days)],
+        [
+            DayToCount(merchant=merchant, day=day, marked_at=now, mark=uuid.uuid4())
+            for day in sorted(days)
+        ],
         update_conflicts=True,
         unique_fields=["merchant", "day"],
-        update_fields=["marked_at"],
+        update_fields=["marked_at", "mark"],
         batch_size=1_000,
     )

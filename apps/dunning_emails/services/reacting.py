@@ -1,6 +1,7 @@
-"""What a case event means for links and mails. Called for every event, at least once."""
+"""What the events of a case mean for links and mails. Each is handed in at least once."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from apps.dunning.mails.chase import Write
 from apps.dunning.mails.kinds import CHASE, MailKind
@@ -47,23 +48,26 @@ JUST_NOW = dt.timedelta(hours=1)
 FOR_NONPAYMENT = (EndReason.TRIES_USED_UP, EndReason.CANCELED_FOR_NONPAYMENT)
 
 
-def react_to(*, event: CaseEvent, now: dt.datetime) -> None:
-    """Plan, drop and write down what a case event asks for; the caller holds a transaction."""
-    if event.is_silent:
-        return
-    case = event.case
-    if event.kind in PLANS_ANEW:
-        plan_sequence(case=case, now=now)
-    elif event.kind == Kind.ACCESS_REVOKED:
-        _tell_access(case, now=now)
-    elif event.kind in ENDS:
-        _stop(case)
-        if event.kind == Kind.RECOVERED:
-            _note_fix(event)
-            _thank(event, now=now)
-        elif event.kind == Kind.LOST:
-            _tell_end(case, now=now)
-    alerts.react_to(event=event, now=now)
+def react_to(*, events: Sequence[CaseEvent], now: dt.datetime) -> None:
+    """Plan, drop and write down what events of one case ask for; the caller holds a transaction.
+
+    They share one `case`, and the sequence is planned once for all of them.
+    """
+    heard = [event for event in events if not event.is_silent]
+    if any(event.kind in PLANS_ANEW for event in heard):
+        plan_sequence(case=heard[0].case, now=now)
+    for event in heard:
+        case = event.case
+        if event.kind == Kind.ACCESS_REVOKED:
+            _tell_access(case, now=now)
+        elif event.kind in ENDS:
+            _stop(case)
+            if event.kind == Kind.RECOVERED:
+                _note_fix(event)
+                _thank(event, now=now)
+            elif event.kind == Kind.LOST:
+                _tell_end(case, now=now)
+        alerts.react_to(event=event, now=now)
 
 
 def _stop(case: RecoveryCase) -> None:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps import logs
+from apps.dunning.facts import CaseFacts
 from apps.dunning.mails.chase import Silence, Step, Write, next_mail
 from apps.dunning.mails.kinds import CHASE, OF_INVOICES, SAYS_FAILED, MailKind
 from apps.dunning.mails.single import access_mail
@@ -32,6 +33,7 @@ from apps.dunning_emails.services.stopping import stop_url
 from apps.dunning_emails.transport import Post, post
 from apps.recovery import services as recovery
 from apps.recovery.models import RecoveryCase
+from apps.recovery.queries.checks import stored_facts
 from apps.stripe_gateway.errors import GatewayError
 
 logger = logging.getLogger(__name__)
@@ -150,7 +152,8 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
             put_back(mail, due_at=now + AGAIN, why="Stripe could not be asked whether it is paid.")
             return False
         case.refresh_from_db()
-    decision = decide_again(mail=mail, case=case, now=now)
+    facts = stored_facts(case=case, now=now)
+    decision = decide_again(mail=mail, case=case, facts=facts, now=now)
     if isinstance(decision, Silence) or decision.step.name != mail.step or decision.at > now:
         _put_off(mail, decision, now=now)
         return False
@@ -162,7 +165,7 @@ def _send(mail: Mail, *, line: Post, now: dt.datetime) -> bool:
     settings = settings_of(case.merchant)
     rendered = render_mail(
         words=words_of(merchant_id=mail.merchant_id, kind=MailKind(mail.kind)),
-        values=case_values(cases=cases, now=now),
+        values=case_values(cases=cases, customer=customer, facts=facts, settings=settings, now=now),
         look=look_of(settings),
         url=target_of(case=case, settings=settings, kind=MailKind(mail.kind), now=now),
         rows=case_rows(cases),
@@ -215,8 +218,13 @@ def _is_fresh(case: RecoveryCase, now: dt.datetime) -> bool:
     return case.checked_at is not None and now - case.checked_at < FRESH
 
 
-def decide_again(*, mail: Mail, case: RecoveryCase, now: dt.datetime) -> Write | Silence:
-    """Decide about a mail as if nothing had been: what was true when it was planned may not be."""
+def decide_again(
+    *, mail: Mail, case: RecoveryCase, facts: CaseFacts | None, now: dt.datetime
+) -> Write | Silence:
+    """Decide about a mail as if nothing had been: what was true when it was planned may not be.
+
+    `facts` are those of `stored_facts`.
+    """
     kind = MailKind(mail.kind)
     as_planned = Write(Step(kind, mail.step, mail.due_at), mail.due_at)
     if kind == MailKind.NEW_LINK:  # its page says how the payment stands, paid or not
@@ -226,10 +234,10 @@ def decide_again(*, mail: Mail, case: RecoveryCase, now: dt.datetime) -> Write |
         if case.status != wanted:
             return Silence("moved_on", "The payment has moved on since.")
         return as_planned
-    facts, rules = mail_facts(case=case, now=now), rules_of(case.merchant)
+    known, rules = mail_facts(case=case, now=now, facts=facts), rules_of(case.merchant)
     if kind == MailKind.ACCESS_REVOKED:
-        return access_mail(facts=facts, rules=rules, now=now)
-    return next_mail(facts=facts, rules=rules, now=now)
+        return access_mail(facts=known, rules=rules, now=now)
+    return next_mail(facts=known, rules=rules, now=now)
 
 
 def _put_off(mail: Mail, decision: Write | Silence, *, now: dt.datetime) -> None:

@@ -11,10 +11,11 @@ from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.mails.kinds import KINDS
 from apps.dunning_emails.composing import case_values, look_of, words_of
-from apps.dunning_emails.facts import settings_of
+from apps.dunning_emails.facts import customer_of, settings_of
 from apps.dunning_emails.rendering import render_mail
 from apps.dunning_emails.services import reminding, waking
 from apps.dunning_emails.views.case_links import load_case, name_of_customer
+from apps.recovery.queries.checks import stored_facts
 
 NO_LINK_YET = "https://…/pay/…/"
 
@@ -33,7 +34,13 @@ def ask(request: MerchantRequest, case_id: int) -> HttpResponse:
         "sender": settings.sender_name or request.merchant.name,
         "rendered": render_mail(
             words=words_of(merchant_id=request.merchant.pk, kind=kind),
-            values=case_values(cases=[case], now=now),
+            values=case_values(
+                cases=[case],
+                customer=customer_of(case),
+                facts=stored_facts(case=case, now=now),
+                settings=settings,
+                now=now,
+            ),
             look=look_of(settings),
             url=NO_LINK_YET,
         ),

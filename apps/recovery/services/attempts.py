@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps import logs
+from apps.recovery.facts import tries_of
 from apps.recovery.models import Attempt, RecoveryCase
 from apps.recovery.services import outcomes
 from apps.recovery.services.guarding import forbidden
@@ -114,7 +115,7 @@ def _prepare(*, attempt_id: int, invoice: InvoiceFacts, now: dt.datetime) -> boo
             return False
         case = attempt.case
         record_tries(merchant=case.merchant, invoice=invoice)
-        note_failures(case)
+        note_failures(case, tries_of(case))
         blocked = forbidden(attempt=attempt, invoice=invoice, now=now)
         if blocked is not None:
             skip_attempt(attempt=attempt, code=blocked[0], text=blocked[1], now=now)

@@ -1,10 +1,12 @@
 """What a read of Stripe means for a case: open it, note what happened, plan, or close it."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db import transaction
 
 from apps.accounts.models import Merchant
+from apps.recovery.facts import tries_of
 from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services import takeover
 from apps.recovery.services.choosing import rules_in_words, segment_facts
@@ -64,17 +66,19 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
     While a worker is in the middle of a charge only the tries are kept: the outcome of our own
     attempt is written from the call's answer, by that worker or by the one that settles it.
     """
-    if _is_overtaken(case=case, invoice=invoice):
+    tries = tries_of(case)
+    if _is_overtaken(tries, invoice):
         return
     case.checked_at = now
     attempt = case.attempts.unsettled().first()
     if attempt is not None:
-        settle_by_evidence(attempt=attempt, invoice=invoice, now=now)
+        if settle_by_evidence(attempt=attempt, invoice=invoice, now=now):
+            tries = tries_of(case)  # one of them is ours now
         if attempt.status in (Attempt.Status.RUNNING, Attempt.Status.UNKNOWN):
             case.decide_by = now + LOOK_AGAIN
             case.save()
             return
-    note_failures(case)
+    note_failures(case, tries)
     end = end_of(invoice, case)
     if end is not None and (case.status == OPEN or _was_paid_after_all(case, end)):
         close_case(
@@ -103,22 +107,17 @@ def take_in(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> N
         return
     case.amount_due_minor = invoice.amount_remaining.minor
     takeover.notice(case=case, invoice=invoice, now=now)
-    _note_uncharged_schedule(case=case, invoice=invoice, now=now)
+    _note_uncharged_schedule(case=case, tries=tries, invoice=invoice, now=now)
     if case.engine != RecoveryCase.Engine.STRIPE:
         hold_if_customer_cancels(case=case, invoice=invoice, now=now)
-    plan_case(case=case, invoice=invoice, now=now)
+    plan_case(case=case, invoice=invoice, now=now, tries=tries)
 
 
-def _is_overtaken(*, case: RecoveryCase, invoice: InvoiceFacts) -> bool:
+def _is_overtaken(tries: Sequence[Try], invoice: InvoiceFacts) -> bool:
     """Tell a read that was asked before a charge succeeded that we know of, but came after it."""
-    return (
-        Try.objects.filter(
-            merchant_id=case.merchant_id,
-            stripe_invoice_id=case.stripe_invoice_id,
-            status=Try.Status.SUCCEEDED,
-        )
-        .exclude(stripe_charge_id__in=[one.charge_id for one in invoice.tries])
-        .exists()
+    shown = {one.charge_id for one in invoice.tries}
+    return any(
+        one.status == Try.Status.SUCCEEDED and one.stripe_charge_id not in shown for one in tries
     )
 
 
@@ -271,16 +270,14 @@ def _ended_at(invoice: InvoiceFacts, now: dt.datetime) -> dt.datetime:
 
 
 def _note_uncharged_schedule(
-    *, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime
+    *, case: RecoveryCase, tries: Sequence[Try], invoice: InvoiceFacts, now: dt.datetime
 ) -> None:
     """Say so when Stripe's counter rose without a charge: it is no decline anywhere."""
+    charged = max(sum(one.attempt is None for one in tries), 1)
+    if invoice.attempt_count <= charged:
+        return
     known = case.events.filter(kind=CaseEvent.Kind.STRIPE_SCHEDULED).count()
-    tried = Try.objects.filter(
-        merchant_id=case.merchant_id,
-        stripe_invoice_id=case.stripe_invoice_id,
-        attempt=None,
-    ).count()
-    for count in range(max(tried, 1) + known + 1, invoice.attempt_count + 1):
+    for count in range(charged + known + 1, invoice.attempt_count + 1):
         append_event(
             case=case,
             kind=CaseEvent.Kind.STRIPE_SCHEDULED,

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from apps.dunning.decision import (
     Decision,
@@ -17,7 +18,7 @@ from apps.dunning.guards import block_on
 from apps.dunning.policy import next_step
 from apps.dunning.rules import RetryRules
 from apps.recovery.facts import Seen, case_facts
-from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
+from apps.recovery.models import Attempt, CaseEvent, RecoveryCase, Try
 from apps.recovery.services.events import append_event
 from apps.recovery.services.methods import note_new_method
 from apps.stripe_gateway.facts import InvoiceFacts
@@ -33,15 +34,20 @@ TRIGGER_OF_REASON = {
 """Reasons of a try outside the schedule, as the policy names them."""
 
 
-def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) -> None:
+def plan_case(
+    *, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime, tries: Sequence[Try]
+) -> None:
     """Decide the next step of an open case and store it.
 
-    The caller holds the case's row lock, has recorded the tries of `invoice`, and saves nothing
-    else of the case afterwards. Nothing is decided while an attempt is unsettled.
+    The caller holds the case's row lock, has recorded the tries of `invoice` (`tries` are those of
+    `tries_of`), and saves nothing else of the case afterwards. Nothing is decided while an attempt
+    is unsettled.
     """
     seen = Seen.of(invoice)
     case.seen = seen.to_json()
-    unsettled = case.attempts.unsettled().first()
+    waiting = list(case.attempts.filter(status__in=(*Attempt.UNSETTLED, Attempt.Status.SCHEDULED)))
+    unsettled = next((one for one in waiting if one.status in Attempt.UNSETTLED), None)
+    planned = next((one for one in waiting if one.status == Attempt.Status.SCHEDULED), None)
     if unsettled is not None:
         _show_unsettled(case, unsettled, now)
     elif case.write_off_key is not None and not invoice.processing:
@@ -49,9 +55,9 @@ def plan_case(*, case: RecoveryCase, invoice: InvoiceFacts, now: dt.datetime) ->
     elif case.held_at is not None:
         show_held(case, now=now)
     else:
-        facts = case_facts(case=case, seen=seen, now=now)
+        facts = case_facts(case=case, seen=seen, now=now, kept=tries)
         decision = next_step(facts=facts, rules=RetryRules.from_json(case.rules), now=now)
-        _keep(case=case, decision=decision, now=now)
+        _keep(case=case, decision=decision, planned=planned, now=now)
         if facts.behind_another and isinstance(decision, WaitForCustomer):
             _offer(case=case, facts=facts, now=now)
     case.save()
@@ -99,13 +105,18 @@ def _show_unsettled(case: RecoveryCase, attempt: Attempt, now: dt.datetime) -> N
     case.decide_by = now + LOOK_AGAIN
 
 
-def _keep(*, case: RecoveryCase, decision: Decision, now: dt.datetime) -> None:
+def _keep(
+    *, case: RecoveryCase, decision: Decision, planned: Attempt | None, now: dt.datetime
+) -> None:
     case.reasons = reasons_json(decision.reasons)
     case.next_try_at = None
     if isinstance(decision, RetryAt):
-        _schedule(case=case, decision=decision, now=now)
+        _schedule(case=case, decision=decision, attempt=planned, now=now)
         return
-    _unschedule(case=case, reasons=decision.reasons, now=now)
+    if planned is not None:
+        # It closes with the reason why it will not be made.
+        reason = decision.reasons[0]
+        skip_attempt(attempt=planned, code=reason.code, text=reason.text, now=now)
     if isinstance(decision, WaitForCustomer):
         _wait(case=case, decision=decision, now=now)
     elif isinstance(decision, WaitForTurn):
@@ -118,8 +129,9 @@ def _keep(*, case: RecoveryCase, decision: Decision, now: dt.datetime) -> None:
         _end(case=case, decision=decision, now=now)
 
 
-def _schedule(*, case: RecoveryCase, decision: RetryAt, now: dt.datetime) -> None:
-    attempt = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
+def _schedule(
+    *, case: RecoveryCase, decision: RetryAt, attempt: Attempt | None, now: dt.datetime
+) -> None:
     trigger = trigger_of(decision)
     if attempt is None:
         attempt = Attempt(case=case, number=next_number(case))
@@ -176,13 +188,6 @@ def next_number(case: RecoveryCase) -> int:
     """Give the ordinal of the case's next attempt. The caller holds the case's row lock."""
     last = case.attempts.order_by("-number").values_list("number", flat=True).first()
     return (last or 0) + 1
-
-
-def _unschedule(*, case: RecoveryCase, reasons: tuple[Reason, ...], now: dt.datetime) -> None:
-    """Close the planned attempt with the reason why it will not be made."""
-    attempt = case.attempts.filter(status=Attempt.Status.SCHEDULED).first()
-    if attempt is not None:
-        skip_attempt(attempt=attempt, code=reasons[0].code, text=reasons[0].text, now=now)
 
 
 def skip_attempt(*, attempt: Attempt, code: str, text: str, now: dt.datetime) -> None:

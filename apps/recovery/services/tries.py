@@ -1,6 +1,7 @@
 """Keep every charge that ran, once: our own 402 and all events about it are one try."""
 
 import logging
+from collections.abc import Sequence
 
 from apps.accounts.models import Merchant
 from apps.customers.models import PaymentMethod
@@ -91,13 +92,11 @@ def try_row(*, merchant: Merchant, invoice: InvoiceFacts, tried: TryFacts) -> Tr
     )
 
 
-def note_failures(case: RecoveryCase) -> None:
-    """Append an event for every failed try that has none, and keep the last reason on the case."""
-    tries = list(
-        Try.objects.filter(
-            merchant_id=case.merchant_id, stripe_invoice_id=case.stripe_invoice_id
-        ).select_related("attempt")
-    )
+def note_failures(case: RecoveryCase, tries: Sequence[Try]) -> None:
+    """Append an event for every failed try that has none, and keep the last reason on the case.
+
+    `tries` are those of `tries_of`, as they stand now.
+    """
     noted = set(case.events.filter(kind=CaseEvent.Kind.TRY_FAILED).values_list("key", flat=True))
     for one in tries:
         if one.status != Try.Status.FAILED or one.decline is None:

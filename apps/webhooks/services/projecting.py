@@ -81,12 +81,13 @@ def project_invoice_read(
     payment = transactions.project_invoice(
         merchant=merchant, invoice=invoice, case=case, read_at=read_at
     )
-    if payment is not None:
-        analytics.mark_moments(merchant=merchant, moments=[payment.at, invoice.created_at])
-        if payment.is_sent and source != RecoveryCase.Source.IMPORT:
-            dunning_emails.plan_invoice(row=payment, now=now)
+    if payment is not None and payment.is_sent and source != RecoveryCase.Source.IMPORT:
+        dunning_emails.plan_invoice(row=payment, now=now)
+    moments = [payment.at, invoice.created_at] if payment is not None else []
     if case is not None:
-        analytics.mark_case(case=case)
+        analytics.mark_case(case=case, also=moments)
+    else:
+        analytics.mark_moments(merchant=merchant, moments=moments)
     if invoice.subscription_id and (
         case is not None or (subscription is not None and subscription.installments_total)
     ):

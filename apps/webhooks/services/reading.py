@@ -28,6 +28,7 @@ from django.db.models.functions import Now, RowNumber
 from apps.logs import redact
 from apps.stripe_gateway.errors import AccessDenied, Busy, GatewayError, NotFound, OutcomeUnknown
 from apps.webhooks.models import DirtyObject
+from apps.webhooks.services.marking import BATCH as TAKEN_AT_ONCE
 from apps.webhooks.services.marking import take_in
 from apps.webhooks.services.projecting import read_and_project
 
@@ -96,7 +97,7 @@ def _take_in_all(*, now: dt.datetime) -> int:
     for _ in range(BATCHES_BEFORE_READING):
         taken = take_in(now=now)
         events += taken
-        if not taken:
+        if taken < TAKEN_AT_ONCE:
             break
     return events
 
