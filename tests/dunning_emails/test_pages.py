@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,12 +14,20 @@ from PIL import Image
 from apps.accounts.models import AuditEntry, Role
 from apps.dunning.mails.kinds import AVAILABLE, KINDS, MailKind
 from apps.dunning.mails.texts import TEXTS
+from apps.dunning.presets import RECOMMENDED, spread
 from apps.dunning_emails.colours import contrast, readable_on
 from apps.dunning_emails.composing import words_of
 from apps.dunning_emails.models import BouncedAddress, EmailSettings, Mail, MailTemplate
 from apps.dunning_emails.rendering import Look, Row, render_mail
+from apps.retry_settings.services import save_rules
 from tests.accounts.factories import MembershipFactory
-from tests.dunning_emails.factories import BouncedAddressFactory, MailFactory, MailTemplateFactory
+from tests.dunning_emails.factories import (
+    BouncedAddressFactory,
+    EmailSettingsFactory,
+    MailFactory,
+    MailTemplateFactory,
+)
+from tests.recovery.factories import SUNDAY_NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -257,6 +266,28 @@ class TestTheSections:
 
     def test_stripes_page_comes_with_its_thirty_days(self, client, owner):
         assert "30 days" in client.get(address("list")).content.decode()
+
+    @pytest.mark.parametrize(
+        ("target", "days", "warned"),
+        [("stripe", 45, True), ("stripe", 21, False), ("recoup", 45, False)],
+    )
+    def test_a_schedule_that_outlives_stripes_page_is_warned_about(
+        self, client, owner, target, days, warned
+    ):
+        save_rules(
+            merchant=owner.merchant,
+            rules=replace(
+                RECOMMENDED, strategy="custom", steps=spread(tries=3, days=days), table={}
+            ),
+            expected_version=0,
+            user=None,
+            now=SUNDAY_NOON,
+        )
+        EmailSettingsFactory(merchant=owner.merchant, link_target=target)
+
+        page = client.get(address("list")).content.decode()
+
+        assert (f"your retries go on for {days}" in page) == warned
 
     def test_quiet_hours_and_the_cap(self, client, owner):
         self.post(client, "calm", quiet_from=21, quiet_until=9, weekly_cap=2)

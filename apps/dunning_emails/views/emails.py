@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from apps import clock
-from apps.accounts.models import Role
+from apps.accounts.models import Merchant, Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.dunning.mails.kinds import AVAILABLE, KINDS, OF_3DS, OF_INVOICES, MailKind
 from apps.dunning_emails import queries
@@ -22,7 +22,14 @@ from apps.dunning_emails.models import EmailSettings
 from apps.dunning_emails.services import delivery
 from apps.dunning_emails.services import settings as services
 from apps.dunning_emails.services.settings import SettingsChanged
+from apps.retry_settings.services import rules_by_policy
 from apps.web.htmx import wants_fragment
+
+STRIPES_PAGE_DAYS = 30
+"""How long Stripe's page of an invoice works.
+
+Source: https://docs.stripe.com/invoicing/hosted-invoice-page
+"""
 
 SECTIONS: dict[str, type[VersionedForm]] = {
     "confirm": ConfirmForm,
@@ -169,5 +176,15 @@ def _page(
         "conflict": conflict,
         "bounced": queries.bounced(merchant=request.merchant),
         "settings": stored,
+        "outlived_after": _outlived_after(request.merchant, stored),
     }
     return render(request, "dunning_emails/list.html", context, status=status)
+
+
+def _outlived_after(merchant: Merchant, stored: EmailSettings) -> int:
+    """Give how many days the longest schedule takes where it outlives Stripe's page; else 0."""
+    if stored.link_target != EmailSettings.LinkTarget.STRIPE:
+        return 0
+    default, segments = rules_by_policy(merchant)
+    days = max(rules.horizon.days for rules in (default, *segments.values()))
+    return days if days > STRIPES_PAGE_DAYS else 0
