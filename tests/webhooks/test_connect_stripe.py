@@ -29,7 +29,14 @@ READS = (
     "subscriptions",
     "webhook_endpoints",
 )
-WRITES = ("checkout", "customers", "invoices", "subscriptions", "webhook_endpoints")
+WRITES = (
+    "checkout",
+    "credit_notes",
+    "customers",
+    "invoices",
+    "subscriptions",
+    "webhook_endpoints",
+)
 
 
 @pytest.fixture
