@@ -12,6 +12,8 @@ from apps.dunning_emails.services import settings as mail_settings
 from apps.dunning_emails.services.invoice_acts import acts_to_do, carry_out_act, find_acts
 from apps.dunning_emails.tasks import end_invoices
 from apps.recovery.models import RecoveryCase
+from apps.stripe_gateway import client
+from apps.stripe_gateway.errors import AccessDenied
 from apps.transactions.models import Transaction
 from tests.dunning_emails.test_invoices import Desk
 from tests.story.world import DAY, HOUR
@@ -160,6 +162,27 @@ def test_without_stripes_word_nothing_is_sent(desk):
     assert writes(desk) == []
     assert status(invoice_id, desk) == "open"
     assert InvoiceAct.objects.get().look_at > desk.world.now
+
+
+def test_what_stripe_refuses_is_said_in_activity_and_asked_again_a_day_later(desk, monkeypatch):
+    invoice_id = overdue(desk)
+
+    def refuse(**_):
+        raise AccessDenied("permission", "The key may not do that.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "void_invoice", refuse)
+        at_work(desk)
+        at_work(desk)
+
+    entry = AuditEntry.objects.get(action="invoice.void_refused")
+    assert (entry.subject, entry.actor) == (invoice_id, "Recoup")
+    assert "may not do that" in entry.after["why"]
+    assert status(invoice_id, desk) == "open"
+
+    desk.world.advance(DAY + HOUR)
+    at_work(desk)
+    assert status(invoice_id, desk) == "void"
 
 
 def test_a_rule_taken_back_is_not_carried_out(desk):

@@ -6,6 +6,7 @@ from apps.dunning.mails.kinds import MailKind
 from apps.dunning_emails.models import Mail
 from apps.dunning_emails.services import settings as mail_settings
 from apps.dunning_emails.services.upcoming import plan_renewals
+from apps.transactions.models import Transaction
 from tests.story.world import DAY, HOUR
 
 
@@ -54,3 +55,13 @@ def test_it_is_off_until_a_merchant_wants_it(make_world, mailoutbox):
     world, _ = announced(make_world, mailoutbox, on=False)
 
     assert plan_renewals(now=world.now) == 0
+
+
+def test_no_charge_is_announced_to_who_pays_invoices_by_hand(make_world, mailoutbox):
+    world, _ = announced(make_world, mailoutbox)
+    Transaction.objects.update(is_sent=True)
+
+    assert plan_renewals(now=world.now) == 0
+
+    Transaction.objects.update(is_sent=False)
+    assert plan_renewals(now=world.now) == 1

@@ -34,7 +34,9 @@ class CalmForm(VersionedForm):
         label=_("Most emails to one person in 7 days"),
         min_value=1,
         max_value=7,
-        help_text=_("Confirmations their bank waits for, and thanks, are not counted."),
+        help_text=_(
+            "Confirmations their bank waits for, invoices themselves and thanks are not counted."
+        ),
     )
 
 

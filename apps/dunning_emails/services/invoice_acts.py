@@ -125,6 +125,7 @@ def _carry_out(act: InvoiceAct, *, now: dt.datetime) -> None:
         return
     except (AccessDenied, BadRequest, NotFound) as error:
         _settle(act, Status.DROPPED, note=f"Stripe refused: {error}", now=now)
+        _record(act, f"invoice.{act.what}_refused", now=now)
         return
     if _is_done(act, _read(act)):
         _settle(act, Status.DONE, note=decision.text, now=now)
@@ -164,18 +165,22 @@ def _settle(act: InvoiceAct, status: InvoiceAct.Status, *, note: str, now: dt.da
         return
     with transaction.atomic(durable=True):
         act.save()
-        record_audit(
-            merchant=act.merchant,
-            user=None,
-            action=f"invoice.{act.what}",
-            subject=act.stripe_invoice_id,
-            at=now,
-            after={"why": act.note, "amount_minor": act.amount_minor, "currency": act.currency},
-        )
+        _record(act, f"invoice.{act.what}", now=now)
         planned = Mail.objects.for_merchant(act.merchant).filter(
             about=about_invoice(act.stripe_invoice_id), status=Mail.Status.SCHEDULED
         )
         drop(planned, why=f"The invoice: {act.get_what_display().lower()}.")
+
+
+def _record(act: InvoiceAct, action: str, *, now: dt.datetime) -> None:
+    record_audit(
+        merchant=act.merchant,
+        user=None,
+        action=action,
+        subject=act.stripe_invoice_id,
+        at=now,
+        after={"why": act.note, "amount_minor": act.amount_minor, "currency": act.currency},
+    )
 
 
 def _want(row: Transaction, decision: Act, *, now: dt.datetime) -> bool:

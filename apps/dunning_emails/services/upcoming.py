@@ -3,7 +3,8 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from apps.customers.models import Customer
 from apps.dunning.mails.hours import after_the_night
@@ -51,13 +52,14 @@ def plan_renewals(*, now: dt.datetime) -> int:
 
 def renewing() -> QuerySet[Subscription]:
     """Select what is charged by itself: running, neither ending nor past due, no invoices sent."""
-    sent = Transaction.objects.filter(
+    last = Transaction.objects.filter(
         merchant=OuterRef("merchant"),
         stripe_subscription_id=OuterRef("stripe_subscription_id"),
-        is_sent=True,
-    )
-    return Subscription.objects.filter(
-        ~Exists(sent),
+    ).order_by("-at", "-id")
+    return Subscription.objects.alias(
+        pays_by_hand=Coalesce(Subquery(last.values("is_sent")[:1]), False)
+    ).filter(
+        pays_by_hand=False,
         status__in=RENEWING,
         ends_at=None,
         next_payment_at__isnull=False,
