@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Greatest, TruncDate
 
 from apps.accounts.models import Merchant
 from apps.dunning.mails.kinds import AVAILABLE, KINDS, KindInfo, MailKind
-from apps.dunning_emails.models import BouncedAddress, Mail, MailTemplate, NoReminders
+from apps.dunning_emails.models import BouncedAddress, Mail, MailTemplate
 from apps.recovery.models import RecoveryCase
 
 
@@ -116,12 +116,6 @@ def written_to(*, merchant: Merchant, person: str, limit: int = 25) -> list[Writ
         )
         for row in rows
     ]
-
-
-def no_reminders_since(*, merchant: Merchant, person: str) -> dt.datetime | None:
-    """Say since when a customer wants no reminders; None for one who lets them come."""
-    rows = NoReminders.objects.for_merchant(merchant).filter(stripe_customer_id=person)
-    return rows.values_list("since", flat=True).first()
 
 
 def planned_by_day(

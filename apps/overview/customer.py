@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Min, Q, Sum
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +14,8 @@ from apps.customers.queries import methods_of
 from apps.dunning.money import Money
 from apps.dunning.order import FIELDS, Place, in_stripes_order
 from apps.dunning.words import method_name
-from apps.dunning_emails.queries import WrittenTo, no_reminders_since, written_to
+from apps.dunning_emails.models import NoReminders
+from apps.dunning_emails.queries import WrittenTo, written_to
 from apps.recovery.models import RecoveryCase, Try
 from apps.subscriptions.models import Subscription
 from apps.transactions.models import Transaction
@@ -75,6 +76,16 @@ class CustomerView:
     no_reminders_since: dt.datetime | None
 
 
+def customers_shown(merchant: Merchant) -> QuerySet[Customer]:
+    """Select a merchant's customers, each with since when they want no reminders."""
+    refused = NoReminders.objects.for_merchant(merchant).filter(
+        stripe_customer_id=OuterRef("stripe_customer_id")
+    )
+    return Customer.objects.for_merchant(merchant).annotate(
+        no_reminders_since=Subquery(refused.values("since")[:1])
+    )
+
+
 def customer_view(*, merchant: Merchant, customer: Customer) -> CustomerView:
     """Gather a customer's page; eight queries however much there is."""
     key = {"merchant": merchant, "stripe_customer_id": customer.stripe_customer_id}
@@ -109,9 +120,7 @@ def customer_view(*, merchant: Merchant, customer: Customer) -> CustomerView:
         cases=list(RecoveryCase.objects.filter(**key).order_by("-failed_at", "-id")[:MOST_SHOWN]),
         payments=list(payments.order_by("-at", "-id")[:MOST_SHOWN]),
         mails=written_to(merchant=merchant, person=customer.stripe_customer_id, limit=MOST_SHOWN),
-        no_reminders_since=no_reminders_since(
-            merchant=merchant, person=customer.stripe_customer_id
-        ),
+        no_reminders_since=getattr(customer, "no_reminders_since", None),
     )
 
 

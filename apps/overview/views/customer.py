@@ -6,8 +6,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
-from apps.customers.models import Customer
-from apps.overview.customer import customer_view
+from apps.overview.customer import customer_view, customers_shown
 
 
 @require_GET
@@ -15,7 +14,7 @@ from apps.overview.customer import customer_view
 def customer_page(request: MerchantRequest, stripe_customer_id: str) -> HttpResponse:
     """Show who pays, with what, for what, and what of it failed."""
     customer = get_object_or_404(
-        Customer.objects.for_merchant(request.merchant), stripe_customer_id=stripe_customer_id
+        customers_shown(request.merchant), stripe_customer_id=stripe_customer_id
     )
     view = customer_view(merchant=request.merchant, customer=customer)
     return render(request, "overview/customer.html", {"view": view, "customer": customer})
