@@ -1,8 +1,9 @@
-"""Count what goes wrong at Stripe, for the operator's figures."""
+"""Count what goes wrong at Stripe, for the operator's figures and a banner while it is down."""
 
+import datetime as dt
 import logging
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from apps.stripe_gateway import errors
@@ -19,6 +20,17 @@ KINDS: dict[type[errors.GatewayError], str] = {
     errors.BadRequest: "bad_request",
 }
 """Declines, 3-D Secure and invoices that are paid already are answers, not errors."""
+
+
+SILENT_FOR = dt.timedelta(minutes=2)
+"""Real time for which an unanswered call tells that Stripe may be down."""
+
+
+def calls_without_answer(*, real_now: dt.datetime) -> QuerySet[StripeErrorCount]:
+    """Select a row while Stripe leaves calls unanswered, by this process or any other; else none."""
+    return StripeErrorCount.objects.filter(
+        kind=KINDS[errors.OutcomeUnknown], last_at__gt=real_now - SILENT_FOR
+    )
 
 
 def count(error: errors.GatewayError) -> None:

@@ -6,14 +6,18 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Merchant
+from apps.stripe_gateway.counting import calls_without_answer
 from apps.web.sums import capped_counts
 
 COUNT_CAP = 99
 """Above it the navigation says "99+"."""
+
+SILENT = "stripe_silent"
 
 Counter = Callable[[Merchant], QuerySet[Any]]
 
@@ -94,9 +98,13 @@ def register_counter(name: str, counter: Counter) -> None:
 
 
 def counts(merchant: Merchant) -> dict[str, int]:
-    """Count what stands beside the pages, by counter, up to just over COUNT_CAP; one query."""
-    rows = [counter(merchant) for counter in _counters.values()]
-    return dict(zip(_counters, capped_counts(rows, cap=COUNT_CAP + 1), strict=True))
+    """Count what stands beside the pages, by counter, up to just over COUNT_CAP; one query.
+
+    Under SILENT it says, not to cost a query of its own, whether Stripe left calls unanswered.
+    """
+    rows = {name: counter(merchant) for name, counter in _counters.items()}
+    rows[SILENT] = calls_without_answer(real_now=timezone.now())
+    return dict(zip(rows, capped_counts(list(rows.values()), cap=COUNT_CAP + 1), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,15 @@ class Shell:
         return None if is_on else charging_stop(merchant)
 
     @cached_property
+    def stripe_is_silent(self) -> bool:
+        """Whether Stripe left a call unanswered just now: what is shown may be older."""
+        return bool(self._counted.get(navigation.SILENT))
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        return navigation.counts(self.merchant) if self.merchant else {}
+
+    @cached_property
     def home(self) -> navigation.Link | None:
         merchant = self.merchant
         if merchant is None:
@@ -107,7 +116,7 @@ class Shell:
         merchant = self.merchant
         if merchant is None:
             return []
-        path, counted = self._request.path, navigation.counts(merchant)
+        path, counted = self._request.path, self._counted
         return [
             (section.label, section.icon, navigation.links(section, path=path, counted=counted))
             for section in navigation.SECTIONS

@@ -1,12 +1,10 @@
 """Journeys of everyday work: picking rows, columns, views, keys; and what a page may cost."""
 
-import gzip
-
-import brotli
 import pytest
 from playwright.sync_api import expect
 
 from apps.recovery.models import BulkRun
+from tests.browser.budgets import MOST_NODES, SHIFTS, cost_of, walk
 from tests.browser.test_every_page import violations
 from tests.recovery.factories import CaseFactory
 from tests.transactions.factories import TransactionFactory
@@ -15,33 +13,6 @@ pytestmark = pytest.mark.browser
 
 LIST = "/sales/transactions/"
 CASES = "/sales/recovery/"
-
-KILO = 1024
-MOST_REQUESTS = 5
-MOST_HTML = 16 * KILO
-MOST_IN_ALL = 46 * KILO
-MOST_NODES = 2_500
-
-SHIFTS = """() => new Promise((done) => {
-  let sum = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
-  }).observe({ type: "layout-shift", buffered: true });
-  requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
-})"""
-
-RING = """() => {
-  const element = document.activeElement;
-  if (!element || element === document.body) return null;
-  const style = getComputedStyle(element);
-  const box = element.getBoundingClientRect();
-  const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-  return {
-    what: element.outerHTML.slice(0, 120),
-    ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
-    onTop: !top || element.contains(top) || top.contains(element),
-  };
-}"""
 
 
 @pytest.fixture
@@ -147,11 +118,7 @@ def test_what_a_page_of_25_rows_may_cost(visitor, merchant, path):
     page = one.open(path)
     page.wait_for_load_state("networkidle")
 
-    assert len(got) <= MOST_REQUESTS, [answer.url for answer in got]
-    html = len(gzip.compress(got[0].body()))
-    files = sum(len(brotli.compress(answer.body())) for answer in got[1:])
-    assert html <= MOST_HTML
-    assert html + files <= MOST_IN_ALL
+    assert cost_of(got) == []
     assert page.evaluate("document.querySelectorAll('*').length") <= MOST_NODES
     assert page.evaluate(SHIFTS) <= 0.01
 
@@ -160,16 +127,6 @@ def test_what_a_page_of_25_rows_may_cost(visitor, merchant, path):
 def test_every_stop_of_the_keyboard_is_seen(visitor, merchant, path):
     TransactionFactory.create_batch(2, merchant=merchant, retrying=True)
     retrying(merchant, 2)
-    page = visitor().open(path)
-    seen = []
-
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        stop = page.evaluate(RING)
-        if stop is None:
-            break
-        seen.append(stop["what"])
-        assert stop["ring"], f"no ring: {stop['what']}"
-        assert stop["onTop"], f"covered: {stop['what']}"
+    seen = walk(visitor().open(path))
 
     assert len(seen) > 20

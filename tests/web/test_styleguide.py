@@ -1,5 +1,7 @@
 """The style guide: only while DEBUG is on, and every kind of badge is on it."""
 
+import re
+
 import pytest
 from django.urls import NoReverseMatch, path, reverse
 
@@ -29,3 +31,19 @@ def test_every_badge_stands_on_it(client):
         for look in looks.values():
             assert str(look.word) in page
     assert page.count("<h1") == 1
+
+
+@pytest.mark.urls("tests.web.test_styleguide")
+def test_charts_steps_a_calendar_and_the_bulk_bar_stand_on_it_in_their_states(client):
+    client.force_login(MembershipFactory().user)
+
+    page = client.get("/styleguide/").content.decode()
+
+    for kind in ("columns", "lines", "rows", "heat", "rows-empty"):
+        assert f'id="sg-chart-{kind}"' in page
+    assert "Nothing to show for this period." in page
+    assert "Ensure this value is less than or equal to 30." in page, "a step with an error"
+    assert 'class="bulk-bar"' in page
+    assert " today" in page
+    assert "3 emails" in page
+    assert len(re.findall(r'\bid="([^"]+)"', page)) == len(set(re.findall(r'\bid="([^"]+)"', page)))

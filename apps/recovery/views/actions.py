@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 from kombu.exceptions import OperationalError
@@ -18,6 +19,7 @@ from apps.recovery import services, tasks
 from apps.recovery.models import RecoveryCase
 from apps.recovery.services import NotNow
 from apps.recovery.views.case import case_context, load_case
+from apps.stripe_gateway.counting import calls_without_answer
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ def retry_case(request: MerchantRequest, case_id: int) -> HttpResponse:
         return confirm(request, case_id, "retry")
 
     def charge() -> str:
+        refuse_while_silent()
         started = services.retry_now(
             merchant=request.merchant, case_id=case_id, user=request.user, now=clock.now()
         )
@@ -69,6 +72,18 @@ def reopen_case(request: MerchantRequest, case_id: int) -> HttpResponse:
         return gettext("Open again.")
 
     return act(request, case_id, reopen)
+
+
+def refuse_while_silent() -> None:
+    """Refuse what needs Stripe's answer while it leaves calls unanswered.
+
+    Raises:
+        NotNow: it does.
+    """
+    if calls_without_answer(real_now=timezone.now()).exists():
+        raise NotNow(
+            gettext("Stripe is not answering. Nothing was charged; try again once it does.")
+        )
 
 
 def _wake_worker(*, attempt_id: int) -> None:

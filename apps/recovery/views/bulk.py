@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.request import QueryDict
@@ -22,6 +23,8 @@ from apps.recovery.forms import BulkForm, CaseFilterForm
 from apps.recovery.models import BulkItem, BulkRun, RecoveryCase
 from apps.recovery.queries.listing import case_choices, customers_of, filtered_cases
 from apps.recovery.services.bulk import MOST_CASES, CountChanged, actionable, start_bulk
+from apps.recovery.services.manual import NotNow
+from apps.recovery.views.actions import refuse_while_silent
 from apps.recovery.views.bulk_words import BulkWords, bulk_words, done_word, run_title
 from apps.web.htmx import wants_fragment
 from apps.web.spans import Locality
@@ -122,6 +125,8 @@ def start_bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
     if not key or confirmed is None or unread:
         return ask_for_many(request, verb=verb, case_ids=form.picked)
     try:
+        if verb in (BulkRun.Verb.RETRY, BulkRun.Verb.LOSE):
+            refuse_while_silent()
         run = start_bulk(
             merchant=request.merchant,
             verb=verb,
@@ -131,6 +136,9 @@ def start_bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
             user=request.user,
             now=clock.now(),
         )
+    except NotNow as why:
+        messages.warning(request, str(why))
+        return ask_for_many(request, verb=verb, case_ids=form.picked)
     except CountChanged:
         return ask_for_many(request, verb=verb, case_ids=form.picked, changed=True)
     try:

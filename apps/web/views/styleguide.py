@@ -11,7 +11,9 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.web.badges import BADGES
+from apps.web.views.samples import sample_charts, sample_steps, sample_weeks
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TONES = ("ok", "bad", "wait", "info", "mute")
 
 
@@ -34,6 +36,13 @@ def styleguide(request: MerchantRequest) -> HttpResponse:
         "tones": TONES,
         "form": SampleForm(),
         "wrong": SampleForm({}),
+        "charts": sample_charts(),
+        "weeks": sample_weeks(now.astimezone(request.merchant.zone).date()),
+        "weekdays": WEEKDAYS,
+        "steps": {"rows": sample_steps(), "can_add_row": True, "shows_errors": True},
+        "read_only": {"rows": sample_steps("read"), "shows_errors": False},
+        "picks": ("Picked", "Not picked", "Not picked either"),
+        "list_form": {"query": ""},
         "moments": {
             "soon": now + dt.timedelta(days=3, hours=2),
             "late": now - dt.timedelta(minutes=5),
