@@ -42,6 +42,7 @@ class StepForm(forms.Form):
 
     wait = forms.IntegerField(label="Wait", min_value=1, max_value=30)
     unit = forms.ChoiceField(label="Unit", choices=[("days", "days"), ("hours", "hours")])
+    payday = forms.IntegerField(label="Payday", min_value=0, max_value=3, required=False)
     at = forms.TimeField(label="At", widget=forms.TimeInput({"type": "time"}))
 
 
@@ -60,7 +61,7 @@ def sample_charts() -> list[SampleChart]:
         BarRow("Insufficient funds", (64,), text="64 %"),
         BarRow("Expired", (12,), text="12 %"),
     ]
-    shares = {(row, at): Share(row + at, 12, 12) for row in range(7) for at in range(12)}
+    shares = {(row, at): Share(row + at, 24, 24) for row in range(7) for at in range(12)}
     week = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     hours = [f"{hour:02}" for hour in range(0, 24, 2)]
     drawings = {
@@ -97,13 +98,16 @@ def sample_weeks(today: dt.date) -> list[list[dict[str, object]]]:
     return [days[:7], days[7:]]
 
 
-def sample_steps(name: str = "step") -> list[dict[str, object]]:
+def sample_payday(name: str) -> forms.BoundField:
+    """Return the field below the rows of a steps editor."""
+    return StepForm(initial={"payday": 2}, prefix=name)["payday"]
+
+
+def sample_steps(name: str) -> list[dict[str, object]]:
     """Return the rows of a steps editor: one filled, and the last one with errors."""
     last = f"{name}-last"
     first = StepForm(initial={"wait": 2, "unit": "days", "at": "10:00"}, prefix=name)
-    wrong = StepForm(
-        {f"{last}-wait": "99", f"{last}-unit": "days", f"{last}-at": "late"}, prefix=last
-    )
+    wrong = StepForm({f"{last}-wait": "99", f"{last}-unit": "days", f"{last}-at": ""}, prefix=last)
     made = []
     for number, form in enumerate((first, wrong), start=1):
         made.append(

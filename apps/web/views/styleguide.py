@@ -11,7 +11,7 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.web.badges import BADGES
-from apps.web.views.samples import sample_charts, sample_steps, sample_weeks
+from apps.web.views.samples import sample_charts, sample_payday, sample_steps, sample_weeks
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TONES = ("ok", "bad", "wait", "info", "mute")
@@ -39,8 +39,13 @@ def styleguide(request: MerchantRequest) -> HttpResponse:
         "charts": sample_charts(),
         "weeks": sample_weeks(now.astimezone(request.merchant.zone).date()),
         "weekdays": WEEKDAYS,
-        "steps": {"rows": sample_steps(), "can_add_row": True, "shows_errors": True},
-        "read_only": {"rows": sample_steps("read"), "shows_errors": False},
+        "steps": {
+            "rows": sample_steps("step"),
+            "payday": sample_payday("step"),
+            "can_add_row": True,
+            "shows_errors": True,
+        },
+        "read_only": {"rows": sample_steps("read"), "payday": sample_payday("read")},
         "picks": ("Picked", "Not picked", "Not picked either"),
         "list_form": {"query": ""},
         "moments": {
