@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from apps import clock
 from apps.customer_payments.services.settings import settings_for
+from apps.customers.models import PaymentMethod
 from apps.exports.models import Export
 from apps.exports.services.running import run_export
 from apps.stripe_gateway.models import StripeErrorCount
@@ -30,6 +31,21 @@ def merchant(membership):
 
 def planned(merchant, at, **values):
     return CaseFactory(merchant=merchant, next_step="retry", next_try_at=at, **values)
+
+
+def test_what_the_settings_load_afterwards_stands_within_them(visitor, merchant):
+    """The mandates of bank accounts once took the place of the whole form."""
+    PaymentMethod.objects.create(
+        merchant=merchant,
+        stripe_payment_method_id="pm_debit",
+        stripe_customer_id="cus_debit",
+        type="sepa_debit",
+        read_at=timezone.now(),
+    )
+    page = visitor().open("/settings/retries/")
+
+    form = page.locator("#retry form", has=page.locator("#id_engine"))
+    expect(form.get_by_text("Bank accounts on file")).to_have_count(1)
 
 
 def test_the_weekend_on_which_the_clocks_change_has_the_merchants_times(

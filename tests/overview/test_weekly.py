@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import uuid
 from html import unescape
 
 import pytest
@@ -167,7 +168,9 @@ class TestMail:
     def test_it_waits_while_days_are_being_counted(self, merchant):
         a_low_week(merchant)
         for number in range(6):
-            DayToCount.objects.create(merchant=merchant, day=WEEK + number * DAY, marked_at=NOW)
+            DayToCount.objects.create(
+                merchant=merchant, day=WEEK + number * DAY, marked_at=NOW, mark=uuid.uuid4()
+            )
 
         assert review_everybody(now=NOW) == 0
         DayToCount.objects.all().delete()

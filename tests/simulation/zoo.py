@@ -198,7 +198,7 @@ def _cap_off_by_one(stack):
     customers=3,
 )
 def _budget_without_stripes_tries(stack):
-    def ours(*, case, method, now):
+    def ours(*, case, method, now, near):
         tries = Try.objects.filter(fingerprint=method.fingerprint, attempt__isnull=False)
         return tuple(tries.order_by("at").values_list("at", flat=True))
 
@@ -211,8 +211,8 @@ def _budget_without_stripes_tries(stack):
     "M8",
     "M15",
     focus=focus(acts=2.0, only=("cancels",), webhooks=DEAF),
-    first=2,
-    seeds=6,
+    first=10,
+    seeds=4,
 )
 def _no_check_before_the_call(stack):
     for module in (attempts, settling):
@@ -295,9 +295,9 @@ def _busy_is_a_decline(stack):
 def _ladder_counted_from_rows(stack):
     case_facts = facts.case_facts
 
-    def counted(*, case, seen, now):
+    def counted(*, case, **given):
         made = case.attempts.exclude(status="scheduled").count()
-        return replace(case_facts(case=case, seen=seen, now=now), retries_made=made)
+        return replace(case_facts(case=case, **given), retries_made=made)
 
     for module in ("planning", "guarding", "imported"):
         stack.enter_context(patch(f"apps.recovery.services.{module}.case_facts", counted))
@@ -378,6 +378,8 @@ def _switch_not_read_again(stack):
     "M10",
     "L3",
     focus=focus(acts=2.0, only=("stopped",)),
+    first=4,
+    seeds=5,
     customers=2,
 )
 def _closed_case_is_charged(stack):

@@ -109,3 +109,10 @@ def test_important_is_for_utilities_and_states():
 def test_the_budget_of_style_and_script_holds():
     assert len(brotli.compress(CSS.encode())) <= 9 * 1024
     assert len(brotli.compress(SCRIPT.encode())) <= 5 * 1024
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_what_loads_by_itself_names_its_own_place(path):
+    """Without one it takes the place that the form around it names for its answer."""
+    for tag in re.findall(r"<[^>]*hx-trigger=\"load[^>]*>", path.read_text()):
+        assert "hx-target=" in tag, tag
