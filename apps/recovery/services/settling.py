@@ -38,12 +38,13 @@ def settle_attempt(*, attempt_id: int, now: dt.datetime) -> None:
 
     Safe from two workers: the lease lets one in.
     """
+    lease = timezone.now() + LEASE
     taken = (
         Attempt.objects.filter(
             pk=attempt_id, status__in=[Attempt.Status.RUNNING, Attempt.Status.UNKNOWN]
         )
         .filter(Q(lease_until=None) | Q(lease_until__lte=timezone.now()))
-        .update(lease_until=timezone.now() + LEASE)
+        .update(lease_until=lease)
     )
     if not taken:
         return
@@ -52,10 +53,10 @@ def settle_attempt(*, attempt_id: int, now: dt.datetime) -> None:
         carry_out(attempt_id=attempt_id, now=now)  # its worker died before anything was sent
         return
     with ids_of(attempt):
-        _find_out(attempt=attempt, now=now)
+        _find_out(attempt=attempt, lease=lease, now=now)
 
 
-def _find_out(*, attempt: Attempt, now: dt.datetime) -> None:
+def _find_out(*, attempt: Attempt, lease: dt.datetime, now: dt.datetime) -> None:
     attempt_id = attempt.pk
     try:
         invoice = gateway.read_invoice(
@@ -68,9 +69,12 @@ def _find_out(*, attempt: Attempt, now: dt.datetime) -> None:
     with transaction.atomic():
         if wait_for_others(case=attempt.case, now=now):
             return  # the lease runs out and it is asked again
+    if forbidden(attempt=attempt, invoice=invoice, now=now) is not None:
+        return
+    # A worker that stood still past its lease knows neither the time nor how old the key is.
+    mine = Attempt.objects.filter(pk=attempt_id, lease_until=lease, lease_until__gt=timezone.now())
     # Stripe answers a repeated key with what happened the first time, or runs it now.
-    if forbidden(attempt=attempt, invoice=invoice, now=now) is None:
-        Attempt.objects.filter(pk=attempt_id).update(last_sent_at=now)
+    if mine.update(last_sent_at=now):
         send(attempt=attempt, invoice=invoice, now=now)
 
 
