@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.accounts.models import Merchant
 from apps.recovery.models import CaseEvent, RecoveryCase
 from apps.recovery.services.closing import close_case
+from apps.recovery.services.guarding import key_of_now
 from apps.recovery.services.observing import refresh_case
 from apps.stripe_gateway import client as gateway
 from apps.stripe_gateway.errors import BadRequest, GatewayError, InvoiceNotOpen, NotFound
@@ -45,7 +46,7 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
             return  # paid, stopped, or worth another try after all
         if not Merchant.objects.charging().filter(pk=case.merchant_id).exists():
             return  # switched off meanwhile: nothing is changed at Stripe
-        action = case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id").data
+        action = keys_of_now(case.events.filter(kind=CaseEvent.Kind.FINAL_ACTION).latest("id"), now)
         if case.write_off_key is not None and "key" not in action:
             reason, text = EndReason.UNCOLLECTIBLE, _write_off(case)
         else:
@@ -63,6 +64,16 @@ def finish_case(*, case_id: int, now: dt.datetime) -> None:
         )
         if locked is not None:
             close_case(case=locked, status=Status.LOST, reason=reason, at=now, now=now, text=text)
+
+
+def keys_of_now(event: CaseEvent, now: dt.datetime) -> dict[str, str]:
+    """Give the end as committed, with the keys to be used now."""
+    renewed = {
+        name: key_of_now(event.data[name], since=event.at, now=now)
+        for name in ("key", "invoice_key")
+        if name in event.data
+    }
+    return {**event.data, **renewed}
 
 
 def _act(*, case: RecoveryCase, action: dict[str, str]) -> str:

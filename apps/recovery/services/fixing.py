@@ -16,6 +16,7 @@ from apps.recovery.models import Attempt, CaseEvent, RecoveryCase
 from apps.recovery.queries.checks import retry_blocked
 from apps.recovery.services.attempts import LEASE, claim
 from apps.recovery.services.events import append_event
+from apps.recovery.services.guarding import key_of_now
 from apps.recovery.services.manual import OTHER_CHARGE
 from apps.recovery.services.methods import CUSTOMER
 from apps.recovery.services.observing import observe_invoice, refresh_case
@@ -215,7 +216,7 @@ def _send(*, case: RecoveryCase, now: dt.datetime) -> bool:
             field=wish["field"],
             owner_id=wish["owner"],
             payment_method_id=wish["method"],
-            key=wish["key"],
+            key=key_of_now(wish["key"], since=case.fix_wanted_at or now, now=now),
         )
     except (BadRequest, NotFound) as refusal:
         _forget(case=case, wish=wish, why=f"Stripe refused the new card: {refusal}", now=now)

@@ -18,6 +18,8 @@ KEY_LIFE = dt.timedelta(hours=23)
 
 Source: https://docs.stripe.com/api/idempotent_requests
 """
+KEY_PERIOD = KEY_LIFE - dt.timedelta(hours=1)
+"""How long one key of a write that is no charge is used."""
 
 
 def forbidden(
@@ -76,3 +78,13 @@ def _beside_stripe(
     if attempt.sent_at is None and seen and invoice.attempt_count != seen:
         return "stripe_tried", "Stripe tried by itself meanwhile; planned anew."
     return None
+
+
+def key_of_now(key: str, *, since: dt.datetime, now: dt.datetime) -> str:
+    """Give the key of a write that may be repeated for days; not for charges.
+
+    Stripe forgets a key after a day, so a later try has the next one. The caller has read first,
+    or repeats what changes nothing a second time.
+    """
+    periods = (now - since) // KEY_PERIOD
+    return f"{key}-{periods}" if periods > 0 else key
