@@ -187,6 +187,7 @@ def _want(
             "field": field,
             "owner": owners[owner],
             "key": str(uuid.uuid4()),
+            "since": now.isoformat(),
         }
         case.fix_wanted_at = now
         case.save(update_fields=["fix", "fix_wanted_at"])
@@ -210,13 +211,14 @@ def _send(*, case: RecoveryCase, now: dt.datetime) -> bool:
         GatewayError: nobody knows; the same key is sent again.
     """
     wish = case.fix
+    since = dt.datetime.fromisoformat(wish["since"])
     try:
         gateway.set_default_method(
             account=case.merchant,
             field=wish["field"],
             owner_id=wish["owner"],
             payment_method_id=wish["method"],
-            key=key_of_now(wish["key"], since=case.fix_wanted_at or now, now=now),
+            key=key_of_now(wish["key"], since=since, now=now),
         )
     except (BadRequest, NotFound) as refusal:
         _forget(case=case, wish=wish, why=f"Stripe refused the new card: {refusal}", now=now)
