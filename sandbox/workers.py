@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now as DatabaseNow
 from django.utils import timezone
 
 from apps.customer_payments import services as customer_payments
@@ -198,7 +197,7 @@ def _left() -> tuple[QuerySet[Any], ...]:
     events = CaseEvent.objects.undelivered()
     return (
         InboxEvent.objects.pending(),
-        DirtyObject.objects.unleased().filter(Q(not_before__lte=DatabaseNow()) | Q(failures=0)),
+        DirtyObject.objects.ready_at_once(),
         DirtyObject.objects.filter(not_before__lte=_SOON),
         Attempt.objects.due(now=_NOW),
         attempts.filter(status=Attempt.Status.RUNNING, lease_until__gt=_REAL),

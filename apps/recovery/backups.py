@@ -10,8 +10,7 @@ from apps.dunning import codes
 from apps.dunning.backup import RECENT
 from apps.dunning.facts import BackupMethod, Decline
 from apps.recovery.models import Attempt, RecoveryCase, Try
-
-CARD_WINDOW = dt.timedelta(days=30)
+from apps.recovery.near import CARD_WINDOW
 
 
 def backups_of(
@@ -19,8 +18,8 @@ def backups_of(
 ) -> tuple[BackupMethod, ...]:
     """Return the saved methods that paid for this customer lately; none unless the rules ask.
 
-    Two queries; one where the caller has the `methods` on file already. Only methods that are still attached to the customer, as far as was read; Stripe
-    refuses one that is not.
+    Two queries; one where the caller has the `methods` on file already. Only methods that are still
+    attached to the customer, as far as was read; Stripe refuses one that is not.
     """
     if not case.rules.get("backup_after") or not case.stripe_customer_id:
         return ()

@@ -10,10 +10,8 @@ from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
 from apps.customers.queries import methods_of
-from apps.recovery.forms import BulkForm
 from apps.recovery.models import RecoveryCase
-from apps.recovery.services.bulk import MOST_CASES
-from apps.recovery.views.bulk import ask_for_many
+from apps.recovery.views.bulk import ask_for_cases_of
 from apps.subscriptions import queries
 from apps.subscriptions.columns import SUBSCRIPTIONS
 from apps.subscriptions.forms import SubscriptionFilterForm
@@ -52,17 +50,15 @@ def subscription_list(request: MerchantRequest) -> HttpResponse:
 @allow(Role.SUPPORT)
 def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
     """Ask before doing something about the cases of many subscriptions; others stay out."""
-    asked = BulkForm(request.POST)
-    asked.full_clean()
-    if asked.cleaned_data.get("all"):
-        form = _form(request, QueryDict(asked.cleaned_data["query"]))
-        rows = queries.filtered(merchant=request.merchant, filters=form.filters())
-        rows = rows.filter(case_status="open")
-    else:
-        rows = Subscription.objects.for_merchant(request.merchant).filter(pk__in=asked.picked)
-    found = rows.order_by("-started_at").values_list("case_id", "case_status")[: MOST_CASES + 1]
-    ids = [case_id for case_id, status in found if case_id is not None and status == "open"]
-    return ask_for_many(request, verb=verb, case_ids=ids, picked=len(found))
+    return ask_for_cases_of(
+        request,
+        verb=verb,
+        rows=Subscription.objects.for_merchant(request.merchant),
+        shown=lambda query: queries.filtered(
+            merchant=request.merchant, filters=_form(request, query).filters()
+        ),
+        order="-started_at",
+    )
 
 
 @require_safe

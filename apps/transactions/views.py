@@ -8,10 +8,8 @@ from django.views.decorators.http import require_POST, require_safe
 from apps import clock
 from apps.accounts.models import Role
 from apps.accounts.permissions import MerchantRequest, allow
-from apps.recovery.forms import BulkForm
 from apps.recovery.models import RecoveryCase
-from apps.recovery.services.bulk import MOST_CASES
-from apps.recovery.views.bulk import ask_for_many
+from apps.recovery.views.bulk import ask_for_cases_of
 from apps.transactions import queries
 from apps.transactions.columns import TRANSACTIONS
 from apps.transactions.forms import TransactionFilterForm
@@ -47,17 +45,15 @@ def transaction_list(request: MerchantRequest) -> HttpResponse:
 @allow(Role.SUPPORT)
 def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
     """Ask before doing something about the cases of many payments; those without one stay out."""
-    asked = BulkForm(request.POST)
-    asked.full_clean()
-    if asked.cleaned_data.get("all"):
-        form = _form(request, QueryDict(asked.cleaned_data["query"]))
-        rows = queries.filtered(merchant=request.merchant, filters=form.filters())
-        rows = rows.filter(case_status="open")
-    else:
-        rows = Transaction.objects.for_merchant(request.merchant).filter(pk__in=asked.picked)
-    found = rows.order_by("-at").values_list("case_id", "case_status")[: MOST_CASES + 1]
-    ids = [case_id for case_id, status in found if case_id is not None and status == "open"]
-    return ask_for_many(request, verb=verb, case_ids=ids, picked=len(found))
+    return ask_for_cases_of(
+        request,
+        verb=verb,
+        rows=Transaction.objects.for_merchant(request.merchant),
+        shown=lambda query: queries.filtered(
+            merchant=request.merchant, filters=_form(request, query).filters()
+        ),
+        order="-at",
+    )
 
 
 @require_safe

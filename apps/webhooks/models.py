@@ -69,6 +69,10 @@ class DirtyObjectQuerySet(models.QuerySet["DirtyObject"]):
         """Select objects nobody is reading, whose wait is over."""
         return self.unleased().filter(not_before__lte=Now())
 
+    def ready_at_once(self) -> Self:
+        """Select those, and the ones that only wait for companions."""
+        return self.unleased().filter(Q(not_before__lte=Now()) | Q(failures=0))
+
     def parked(self) -> Self:
         """Select objects that could not be read again and again; `error` says why."""
         return self.filter(not_before__gte=DirtyObject.PARKED)

@@ -247,9 +247,9 @@ def _call_before_record(stack):
 def _time_turns_unknown_into_failed(stack):
     find_out = settling._find_out
 
-    def give_up_waiting(*, attempt, now):
+    def give_up_waiting(*, attempt, lease, now):
         if now - attempt.sent_at < HOUR / 4:
-            find_out(attempt=attempt, now=now)
+            find_out(attempt=attempt, lease=lease, now=now)
             return
         with transaction.atomic(durable=True):
             locked = outcomes.lock_attempt(attempt.pk)

@@ -2,8 +2,9 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -82,6 +83,29 @@ def bulk_cases(request: MerchantRequest, verb: str) -> HttpResponse:
     else:
         ids = form.picked
     return ask_for_many(request, verb=verb, case_ids=ids)
+
+
+def ask_for_cases_of(
+    request: MerchantRequest,
+    *,
+    verb: str,
+    rows: QuerySet[Any],
+    shown: Callable[[QueryDict], QuerySet[Any]],
+    order: str,
+) -> HttpResponse:
+    """Ask about the cases of rows picked on another list; rows without an open one stay out.
+
+    `rows` are all of the merchant, `shown` those that a query of the list shows.
+    """
+    asked = BulkForm(request.POST)
+    asked.full_clean()
+    if asked.cleaned_data.get("all"):
+        chosen = shown(QueryDict(asked.cleaned_data["query"])).filter(case_status="open")
+    else:
+        chosen = rows.filter(pk__in=asked.picked)
+    found = chosen.order_by(order).values_list("case_id", "case_status")[: MOST_CASES + 1]
+    ids = [case_id for case_id, status in found if case_id is not None and status == "open"]
+    return ask_for_many(request, verb=verb, case_ids=ids, picked=len(found))
 
 
 def ask_for_many(

@@ -17,7 +17,6 @@ from django.db.models import (
     F,
     IntegerField,
     Min,
-    Q,
     QuerySet,
     Value,
     When,
@@ -147,9 +146,8 @@ def read_dirty(
 
 
 def _ready(*, at_once: bool) -> QuerySet[DirtyObject]:
-    if at_once:
-        return DirtyObject.objects.unleased().filter(Q(not_before__lte=Now()) | Q(failures=0))
-    return DirtyObject.objects.ready()
+    objects = DirtyObject.objects
+    return objects.ready_at_once() if at_once else objects.ready()
 
 
 def _candidates(*, limit: int, at_once: bool, without: Counter[int]) -> list[tuple[int, int]]:
